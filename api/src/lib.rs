@@ -1,0 +1,29 @@
+//! The words all components share: what Kubernetes *means* by a quantity, a selector, a ready pod.
+//!
+//! Pure by design, so that planning can be tested in microseconds: no tokio, no I/O, no clock, no HTTP. Where a
+//! meaning depends on the time, the time is an argument. Wording of messages is upstream's, letter for letter,
+//! because users, scripts and tests compare it.
+//!
+//! | module | word |
+//! |---|---|
+//! | [`age`] | how long ago, as `kubectl` prints it (`4m12s`, `3d4h`) |
+//! | [`condition`] | finding and setting status conditions with true transition times |
+//! | [`hash`] | the `pod-template-hash` of a pod template |
+//! | [`name`] | which names, keys and values are valid, and what is said if they are not |
+//! | [`owner`] | controller owner references |
+//! | [`percent`] | "25%" or 3 of a total (surge, unavailable) |
+//! | [`pod`] | readiness, life cycle, resources, QoS class and the STATUS column of a pod |
+//! | [`quantity`] | `resource.Quantity`: exact numbers such as `500m` and `2Gi` |
+//! | [`selector`] | label and field selectors: grammar, matching, canonical form |
+//! | [`taint`] | which tolerations tolerate which taints |
+
+pub mod age;
+pub mod condition;
+pub mod hash;
+pub mod name;
+pub mod owner;
+pub mod percent;
+pub mod pod;
+pub mod quantity;
+pub mod selector;
+pub mod taint;

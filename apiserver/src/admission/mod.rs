@@ -1,0 +1,124 @@
+//! What the cluster as a whole has to say about a write, beyond the rules of the object's own kind: an ordered list of steps.
+//!
+//! To add a step, write one file and add its word to the list, at its place. Steps see the cache, never the store, and change
+//! nothing but the object they are asked about.
+
+use std::any::Any;
+
+use async_trait::async_trait;
+
+use crate::{
+    cache::{Cache, Range, item::Item, select::Select},
+    error::Result,
+    kinds::{
+        Kind,
+        rules::{Object, Type, cast},
+    },
+};
+
+/// Declares the steps, in the order they are asked.
+macro_rules! steps {
+    ($($step:ident),* $(,)?) => {
+        $(mod $step;)*
+        /// Every step, in order.
+        #[must_use]
+        pub fn steps() -> Vec<Box<dyn Step>> {
+            vec![$(Box::new($step::Plugin::default())),*]
+        }
+    };
+}
+
+steps![namespace_lifecycle, default_tolerations, priority, service_account, node_taints, service_addresses];
+
+/// What is being done to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// It is new.
+    Create,
+    /// It changes.
+    Update,
+    /// It is to go.
+    Delete,
+}
+
+/// One write that asks for admission.
+pub struct Attempt<'a> {
+    /// The object's kind.
+    pub kind: &'a Kind,
+    /// What is being done.
+    pub verb: Verb,
+    /// Where, empty for what lives in no namespace.
+    pub namespace: &'a str,
+    /// To which object.
+    pub name: &'a str,
+    /// To which part of it, if not to the whole.
+    pub subresource: Option<&'a str>,
+    /// The object as it is to become.
+    pub object: &'a mut dyn Object,
+    /// The object as it is.
+    pub old: Option<&'a dyn Object>,
+    /// What a step reserved for this write; let go once the write can be seen in the cache, or has failed.
+    pub holds: Vec<Box<dyn Any + Send>>,
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt without an earlier state.
+    #[must_use]
+    pub fn new(
+        kind: &'a Kind,
+        verb: Verb,
+        namespace: &'a str,
+        name: &'a str,
+        subresource: Option<&'a str>,
+        object: &'a mut dyn Object,
+    ) -> Self {
+        Self { kind, verb, namespace, name, subresource, object, old: None, holds: Vec::new() }
+    }
+
+    /// The object, if it is a new one of this type.
+    fn created<K: Type>(&mut self) -> Option<&mut K> {
+        if self.verb == Verb::Create && self.subresource.is_none() { self.object.any_mut().downcast_mut() } else { None }
+    }
+
+    /// Whether the attempt is about objects of this resource in the core group.
+    fn is_core(&self, plural: &str) -> bool {
+        self.kind.group().is_empty() && self.kind.plural == plural
+    }
+}
+
+/// What steps may see of the cluster.
+pub struct Cluster<'a> {
+    /// Every kind.
+    pub table: &'a [Kind],
+    /// Every object.
+    pub cache: &'a Cache,
+}
+
+impl Cluster<'_> {
+    fn index(&self, plural: &str) -> Option<usize> {
+        self.table.iter().position(|kind| kind.plural == plural)
+    }
+
+    /// One object of the resource, as it is in the cache.
+    fn item(&self, plural: &str, key: &str) -> Option<std::sync::Arc<Item>> {
+        self.cache.get(self.index(plural)?, key)
+    }
+
+    /// All objects of the resource.
+    fn all<K: Type>(&self, plural: &str) -> Vec<K> {
+        let Some(index) = self.index(plural) else { return Vec::new() };
+        let listing = self.cache.list(index, &Range::default(), &Select::default());
+        let decode = |item: &std::sync::Arc<Item>| self.table[index].behaviour.decode(&item.json).ok();
+        listing.items.iter().filter_map(decode).map(|object| cast::<K>(&*object).clone()).collect()
+    }
+}
+
+/// One step.
+#[async_trait]
+pub trait Step: Send + Sync {
+    /// Lets the attempt pass, changed or not, or refuses it.
+    ///
+    /// # Errors
+    /// The refusal, as the client is to see it.
+    async fn admit(&self, attempt: &mut Attempt<'_>, cluster: &Cluster<'_>) -> Result<()>;
+}

@@ -1,0 +1,168 @@
+//! The forms an answer can take, and how an object gets from its stored JSON into each.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::table;
+use crate::{
+    cache::item::Item,
+    error::{ApiError, Result},
+    kinds::{Kind, Version},
+    registry::codec,
+};
+
+/// What shape the client wants objects in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// As they are.
+    #[default]
+    Object,
+    /// As rows of a Table.
+    Table,
+    /// Only their metadata.
+    Metadata,
+}
+
+/// What the client accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Accept {
+    /// The shape of objects.
+    pub shape: Shape,
+    /// Whether the answer is YAML instead of JSON.
+    pub yaml: bool,
+}
+
+impl Accept {
+    /// The first of the accepted forms that can be had.
+    ///
+    /// # Errors
+    /// 406 when none can.
+    pub fn parse(header: Option<&str>) -> Result<Self> {
+        let Some(header) = header.filter(|header| !header.trim().is_empty()) else { return Ok(Self::default()) };
+        header.split(',').find_map(Self::one).ok_or_else(ApiError::not_acceptable)
+    }
+
+    fn one(range: &str) -> Option<Self> {
+        let mut parts = range.split(';').map(str::trim);
+        let yaml = match parts.next()? {
+            "application/json" | "*/*" | "application/*" => false,
+            "application/yaml" => true,
+            _ => return None,
+        };
+        let mut shape = Shape::Object;
+        let (mut group, mut version) = ("meta.k8s.io", "v1");
+        for parameter in parts {
+            match parameter.split_once('=') {
+                Some(("as", "Table")) => shape = Shape::Table,
+                Some(("as", "PartialObjectMetadata" | "PartialObjectMetadataList")) => shape = Shape::Metadata,
+                // Discovery negotiates its own shapes.
+                Some(("as", "APIGroupDiscoveryList")) => return None,
+                Some(("g", value)) => group = value,
+                Some(("v", value)) => version = value,
+                _ => {}
+            }
+        }
+        let known = shape == Shape::Object || (group == "meta.k8s.io" && matches!(version, "v1" | "v1beta1"));
+        known.then_some(Self { shape, yaml })
+    }
+}
+
+/// The beginning of a single object, up to its metadata.
+fn head(kind: &str, api_version: &str) -> String {
+    format!("{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",")
+}
+
+/// One object by itself, in a version and shape.
+///
+/// # Errors
+/// 500 when what is stored cannot be read.
+pub fn object(kind: &Kind, version: usize, json: &[u8], shape: Shape) -> Result<Bytes> {
+    let row = &kind.versions[version];
+    match shape {
+        Shape::Object => {
+            let body = convert(row, version, json)?;
+            Ok(prefixed(&head(kind.name, &row.api_version), &body))
+        }
+        Shape::Metadata => metadata(json),
+        Shape::Table => table::of(kind, std::iter::once(json), &json!({}), table::Include::Metadata),
+    }
+}
+
+/// An object's metadata by itself.
+///
+/// # Errors
+/// 500 when what is stored cannot be read.
+pub fn metadata(json: &[u8]) -> Result<Bytes> {
+    let meta = codec::metadata(json).map_err(|error| ApiError::internal(format!("read a stored object: {error}")))?;
+    Ok(Bytes::from(format!("{}\"metadata\":{meta}}}", head("PartialObjectMetadata", "meta.k8s.io/v1"))))
+}
+
+/// One object as an item of a list: as [`object`], but without kind and apiVersion where the list tells them.
+///
+/// # Errors
+/// 500 when what is stored cannot be read.
+pub fn item(kind: &Kind, version: usize, item: &Item, shape: Shape) -> Result<Bytes> {
+    match shape {
+        Shape::Object => convert(&kind.versions[version], version, &item.json),
+        Shape::Metadata => metadata(&item.json),
+        Shape::Table => Err(ApiError::internal("tables have rows, not items")),
+    }
+}
+
+/// Stored JSON in another version. The stored version costs nothing.
+fn convert(row: &Version, version: usize, json: &[u8]) -> Result<Bytes> {
+    if version == 0 {
+        return Ok(Bytes::copy_from_slice(json));
+    }
+    let wrong = |error: serde_json::Error| ApiError::internal(format!("convert a stored object: {error}"));
+    let mut value: Value = serde_json::from_slice(json).map_err(wrong)?;
+    (row.conversion.downgrade)(&mut value);
+    if let Some(map) = value.as_object_mut() {
+        map.remove("kind");
+        map.remove("apiVersion");
+    }
+    serde_json::to_vec(&value).map(Bytes::from).map_err(wrong)
+}
+
+fn prefixed(head: &str, body: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(head.len() + body.len());
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(&body[1..]);
+    Bytes::from(out)
+}
+
+/// JSON as YAML.
+///
+/// # Errors
+/// 500 when the YAML writer refuses.
+pub fn yaml(json: &[u8]) -> Result<Bytes> {
+    let wrong = |error: String| ApiError::internal(format!("write YAML: {error}"));
+    let value: Value = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
+    serde_yaml::to_string(&value).map(Bytes::from).map_err(|error| wrong(error.to_string()))
+}
+
+/// YAML as JSON.
+///
+/// # Errors
+/// 400 when it is no YAML.
+pub fn from_yaml(body: &[u8]) -> Result<Bytes> {
+    let text = std::str::from_utf8(body).map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: yaml: {error}")))?;
+    let value: Value =
+        serde_yaml::from_str(text).map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: yaml: {error}")))?;
+    serde_json::to_vec(&value).map(Bytes::from).map_err(|error| ApiError::bad_request(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_acceptable_form_wins() {
+        let parse = |text| Accept::parse(Some(text)).map(|accept| (accept.shape, accept.yaml)).ok();
+        assert_eq!(parse("application/json;as=Table;v=v1;g=meta.k8s.io,application/json"), Some((Shape::Table, false)));
+        assert_eq!(parse("application/json;as=Table;v=v9;g=meta.k8s.io, application/json"), Some((Shape::Object, false)));
+        assert_eq!(parse("application/vnd.kubernetes.protobuf, application/yaml"), Some((Shape::Object, true)));
+        assert_eq!(parse("text/html"), None);
+        assert_eq!(Accept::parse(None).ok(), Some(Accept::default()));
+    }
+}

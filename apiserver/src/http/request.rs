@@ -1,0 +1,102 @@
+//! Where a path leads: to which kind, version, namespace, object and subresource.
+
+use std::collections::HashMap;
+
+use crate::kinds::Kind;
+
+/// Paths of resources, looked up by group, version and plural.
+pub struct Routes {
+    routes: HashMap<(String, String), (usize, usize)>,
+    /// Group-versions that are served.
+    versions: Vec<String>,
+    namespaced: Vec<bool>,
+}
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A group-version's list of resources: `apps/v1`, or `v1`.
+    Version(String),
+    /// A resource, an object of it, or a part of that.
+    Resource(Resource),
+    /// Nothing that is served, below a group-version that is.
+    Unknown,
+    /// Nothing that is served at all.
+    Nowhere,
+}
+
+/// A resource path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The kind's place in the table.
+    pub kind: usize,
+    /// The version's place in its row.
+    pub version: usize,
+    /// The namespace, if the path names one.
+    pub namespace: Option<String>,
+    /// The object, if the path names one.
+    pub name: Option<String>,
+    /// The part of it, if the path names one.
+    pub subresource: Option<String>,
+}
+
+impl Routes {
+    /// The routes of a table.
+    #[must_use]
+    pub fn new(table: &[Kind]) -> Self {
+        let mut routes = HashMap::new();
+        let mut versions = Vec::new();
+        for (index, kind) in table.iter().enumerate() {
+            for (place, version) in kind.versions.iter().enumerate() {
+                routes.insert((version.api_version.clone(), kind.plural.to_owned()), (index, place));
+                if !versions.contains(&version.api_version) {
+                    versions.push(version.api_version.clone());
+                }
+            }
+        }
+        Self { routes, versions, namespaced: table.iter().map(|kind| kind.namespaced).collect() }
+    }
+
+    /// Where the path leads.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Target {
+        let decode = |segment: &str| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
+        let segments: Vec<String> = path.trim_matches('/').split('/').map(decode).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let (api_version, rest) = match segments.as_slice() {
+            ["api", version, rest @ ..] => ((*version).to_owned(), rest),
+            ["apis", group, version, rest @ ..] => (format!("{group}/{version}"), rest),
+            _ => return Target::Nowhere,
+        };
+        if !self.versions.contains(&api_version) {
+            return if segments[0] == "apis" && self.versions.iter().any(|known| known.starts_with(&format!("{}/", segments[1]))) {
+                Target::Unknown
+            } else {
+                Target::Nowhere
+            };
+        }
+        self.below(api_version, rest).unwrap_or(Target::Unknown)
+    }
+
+    fn below(&self, api_version: String, rest: &[&str]) -> Option<Target> {
+        let lookup = |plural: &str| self.routes.get(&(api_version.clone(), plural.to_owned())).copied();
+        let (namespace, plural, tail) = match rest {
+            [] | [""] => return Some(Target::Version(api_version)),
+            // A namespace has parts of its own, which are no resources.
+            ["namespaces", _, "status" | "finalize", ..] | ["namespaces"] | ["namespaces", _] => (None, "namespaces", &rest[1..]),
+            ["namespaces", namespace, plural, tail @ ..] => (Some((*namespace).to_owned()), *plural, tail),
+            [plural, tail @ ..] => (None, *plural, tail),
+        };
+        let (kind, version) = lookup(plural)?;
+        if namespace.is_some() && !self.namespaced[kind] {
+            return None;
+        }
+        // An object in a namespace cannot be named without it.
+        if namespace.is_none() && self.namespaced[kind] && !tail.is_empty() {
+            return None;
+        }
+        let name = tail.first().map(|name| (*name).to_owned());
+        let subresource = (tail.len() > 1).then(|| tail[1..].join("/"));
+        Some(Target::Resource(Resource { kind, version, namespace, name, subresource }))
+    }
+}

@@ -1,0 +1,273 @@
+//! From a resource path and a method to the registry, and back to an answer.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::Response,
+};
+use bytes::Bytes;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+use mini_daemon::clock;
+use serde_json::json;
+
+use super::{
+    App,
+    encoding::{self, Accept},
+    list,
+    query::Params,
+    request::Resource,
+    watch,
+};
+use crate::{
+    error::{ApiError, Result},
+    kinds::{Kind, subresource::Action},
+    registry::{Call, Patch, Written, delete::Deleted},
+};
+
+/// One request for a resource.
+pub(super) struct Ask<'a> {
+    /// What it is about.
+    pub target: Resource,
+    /// The method.
+    pub method: Method,
+    /// The query, undecoded.
+    pub query: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body, whole.
+    pub body: Bytes,
+}
+
+/// Answers it.
+pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
+    let params = Params::parse(ask.query)?;
+    let accept = Accept::parse(text(ask.headers, &header::ACCEPT))?;
+    let kind = &app.registry.table()[ask.target.kind];
+    if let Some(subresource) = ask.target.subresource.clone() {
+        return part(app, &ask, &params, accept, &subresource).await;
+    }
+    let mut response = match (&ask.method, &ask.target.name) {
+        (&Method::GET, None) if params.watch => watching(app, &ask, &params, accept).await?,
+        (&Method::GET, Some(_)) if params.watch => watching(app, &ask, &params, accept).await?,
+        (&Method::GET, None) => {
+            let chunks = list::list(&app.registry, &ask.target, &params, accept.shape).await?;
+            whole(StatusCode::OK, chunks, accept.yaml)?
+        }
+        (&Method::GET, Some(name)) => {
+            let item = app.registry.get(ask.target.kind, ask.target.namespace.as_deref().unwrap_or_default(), name).await?;
+            whole(StatusCode::OK, vec![encoding::object(kind, ask.target.version, &item.json, accept.shape)?], accept.yaml)?
+        }
+        (&Method::POST, None) if kind.namespaced == ask.target.namespace.is_some() => {
+            let mut call = call(app, &ask, &params, "CreateOptions")?;
+            let written = app.registry.create(&mut call, &json_body(&ask)?).await?;
+            written_answer(kind, &ask, accept, &written, &call)?
+        }
+        (&Method::PUT, Some(name)) => {
+            let mut call = call(app, &ask, &params, "UpdateOptions")?;
+            let written = app.registry.update(&mut call, name, None, &json_body(&ask)?).await?;
+            written_answer(kind, &ask, accept, &written, &call)?
+        }
+        (&Method::PATCH, Some(name)) => {
+            let mut call = call(app, &ask, &params, "PatchOptions")?;
+            let (form, body) = patch_body(&ask)?;
+            let written = app.registry.patch(&mut call, name, None, form, &body).await?;
+            written_answer(kind, &ask, accept, &written, &call)?
+        }
+        (&Method::DELETE, Some(name)) => delete(app, &ask, &params, accept, name).await?,
+        (&Method::DELETE, None) if kind.verbs.contains(&"deletecollection") => {
+            let mut call = call(app, &ask, &params, "DeleteOptions")?;
+            let select = params.select(kind.fields)?;
+            let gone = app.registry.delete_collection(&mut call, &select, &options(&ask, &params)?).await?;
+            whole(StatusCode::OK, vec![list::of(kind, ask.target.version, &gone, app.registry.cache().revision())], accept.yaml)?
+        }
+        _ => return Err(ApiError::method_not_allowed()),
+    };
+    if let Some(warning) = kind.versions[ask.target.version].conversion.warning.filter(|_| ask.method == Method::GET) {
+        warn(&mut response, &[warning.to_owned()]);
+    }
+    Ok(response)
+}
+
+async fn watching(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept) -> Result<Response> {
+    let body = watch::watch(&app.registry, ask.target.clone(), params, accept.shape, app.stop.clone()).await?;
+    Ok(reply(StatusCode::OK, "application/json", body))
+}
+
+/// A subresource of one object.
+async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subresource: &str) -> Result<Response> {
+    let kind = &app.registry.table()[ask.target.kind];
+    let name = ask.target.name.as_deref().ok_or_else(ApiError::no_resource)?;
+    let namespace = ask.target.namespace.as_deref().unwrap_or_default();
+    if subresource == "scale" && kind.scale.is_some() {
+        return scale(app, ask, params, name).await;
+    }
+    let action = kind.subresources.iter().find(|sub| sub.name == subresource).map(|sub| sub.action);
+    let known = action.is_some() || (subresource == "status" && kind.status);
+    match (&ask.method, action) {
+        (&Method::GET, Some(Action::Connect(route))) => {
+            let item = app.registry.get(ask.target.kind, namespace, name).await?;
+            let route = route(&*app.registry.object(ask.target.kind, &item)?, ask.query)?;
+            super::proxy::forward(app, &route).await
+        }
+        (&Method::POST, Some(Action::Act(act))) => {
+            let mut call = call(app, ask, params, "CreateOptions")?;
+            app.registry.act(&mut call, name, act, &json_body(ask)?).await?;
+            let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
+            whole(StatusCode::CREATED, vec![Bytes::from(status.to_string())], accept.yaml)
+        }
+        (&Method::GET, None) if known => {
+            let item = app.registry.get(ask.target.kind, namespace, name).await?;
+            whole(StatusCode::OK, vec![encoding::object(kind, ask.target.version, &item.json, accept.shape)?], accept.yaml)
+        }
+        (&Method::PUT, _) if known => {
+            let mut call = call(app, ask, params, "UpdateOptions")?;
+            let written = app.registry.update(&mut call, name, Some(subresource), &json_body(ask)?).await?;
+            written_answer(kind, ask, accept, &written, &call)
+        }
+        (&Method::PATCH, None) if known => {
+            let mut call = call(app, ask, params, "PatchOptions")?;
+            let (form, body) = patch_body(ask)?;
+            let written = app.registry.patch(&mut call, name, Some(subresource), form, &body).await?;
+            written_answer(kind, ask, accept, &written, &call)
+        }
+        _ if known => Err(ApiError::method_not_allowed()),
+        _ => Err(ApiError::no_resource()),
+    }
+}
+
+async fn scale(app: &App, ask: &Ask<'_>, params: &Params, name: &str) -> Result<Response> {
+    let scale = match ask.method {
+        Method::GET => app.registry.get_scale(ask.target.kind, ask.target.namespace.as_deref().unwrap_or_default(), name).await?,
+        Method::PUT => {
+            let mut call = call(app, ask, params, "UpdateOptions")?;
+            app.registry.set_scale(&mut call, name, None, &json_body(ask)?).await?
+        }
+        Method::PATCH => {
+            let mut call = call(app, ask, params, "PatchOptions")?;
+            let (form, body) = patch_body(ask)?;
+            app.registry.set_scale(&mut call, name, Some(form), &body).await?
+        }
+        _ => return Err(ApiError::method_not_allowed()),
+    };
+    whole(StatusCode::OK, vec![Bytes::from(scale.to_string())], false)
+}
+
+async fn delete(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, name: &str) -> Result<Response> {
+    let kind = &app.registry.table()[ask.target.kind];
+    let options = options(ask, params)?;
+    let mut call = call(app, ask, params, "DeleteOptions")?;
+    call.dry_run |= options.dry_run.as_ref().is_some_and(|all| !all.is_empty());
+    let body = match app.registry.delete(&mut call, name, &options).await? {
+        Deleted::Object(json) => encoding::object(kind, ask.target.version, &json, accept.shape)?,
+        Deleted::Gone(uid) => Bytes::from(app.registry.gone(ask.target.kind, name, &uid).to_string()),
+    };
+    whole(StatusCode::OK, vec![body], accept.yaml)
+}
+
+/// The options of a deletion, from the body or else from the query.
+fn options(ask: &Ask<'_>, params: &Params) -> Result<DeleteOptions> {
+    let mut options = if ask.body.is_empty() {
+        DeleteOptions::default()
+    } else {
+        serde_json::from_slice(&json_body(ask)?).map_err(|error| ApiError::bad_request(error.to_string()))?
+    };
+    options.grace_period_seconds = options.grace_period_seconds.or(params.grace_period);
+    options.propagation_policy = options.propagation_policy.or_else(|| params.propagation.clone());
+    options.orphan_dependents = options.orphan_dependents.or(params.orphan);
+    Ok(options)
+}
+
+fn call(app: &App, ask: &Ask<'_>, params: &Params, options: &str) -> Result<Call> {
+    let kind = &app.registry.table()[ask.target.kind];
+    let agent = text(ask.headers, &header::USER_AGENT).unwrap_or("unknown");
+    let manager = match params.field_manager.as_str() {
+        // As upstream: the program's name, up to its version.
+        "" => agent.split(['/', ' ']).next().unwrap_or(agent).chars().take(128).collect(),
+        given => given.to_owned(),
+    };
+    if kind.namespaced && ask.target.namespace.is_none() && options != "DeleteOptions" {
+        return Err(ApiError::method_not_allowed());
+    }
+    Ok(Call {
+        kind: ask.target.kind,
+        version: ask.target.version,
+        namespace: ask.target.namespace.clone().filter(|_| kind.namespaced).unwrap_or_default(),
+        dry_run: params.dry(options)?,
+        validation: params.validation(options)?,
+        manager,
+        now: clock::now(),
+        warnings: Vec::new(),
+    })
+}
+
+/// The body as JSON, whichever form it came in.
+fn json_body(ask: &Ask<'_>) -> Result<Bytes> {
+    match media_type(ask.headers) {
+        "" | "application/json" => Ok(ask.body.clone()),
+        "application/yaml" => encoding::from_yaml(&ask.body),
+        "application/vnd.kubernetes.protobuf" => Err(ApiError::unsupported_media_type("application/json, application/yaml")),
+        _ => Err(ApiError::unsupported_media_type("application/json, application/yaml, application/vnd.kubernetes.protobuf")),
+    }
+}
+
+fn patch_body(ask: &Ask<'_>) -> Result<(Patch, Bytes)> {
+    let form = match media_type(ask.headers) {
+        "application/json-patch+json" => Patch::Json,
+        "application/merge-patch+json" => Patch::Merge,
+        "application/strategic-merge-patch+json" => Patch::Strategic,
+        "application/apply-patch+yaml" | "application/apply-patch+cbor" => return Err(ApiError::not_implemented("server-side apply")),
+        _ => {
+            let accepted = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml, application/apply-patch+cbor";
+            return Err(ApiError::unsupported_media_type(accepted));
+        }
+    };
+    Ok((form, ask.body.clone()))
+}
+
+fn media_type(headers: &HeaderMap) -> &str {
+    text(headers, &header::CONTENT_TYPE).and_then(|value| value.split(';').next()).unwrap_or_default().trim()
+}
+
+pub(super) fn text<'h>(headers: &'h HeaderMap, name: &header::HeaderName) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn written_answer(kind: &Kind, ask: &Ask<'_>, accept: Accept, written: &Written, call: &Call) -> Result<Response> {
+    let code = if written.created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = whole(code, vec![encoding::object(kind, ask.target.version, &written.json, accept.shape)?], accept.yaml)?;
+    warn(&mut response, &call.warnings);
+    Ok(response)
+}
+
+/// Adds `Warning` headers.
+fn warn(response: &mut Response, warnings: &[String]) {
+    for warning in warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            response.headers_mut().append(header::WARNING, value);
+        }
+    }
+}
+
+/// An answer that is whole.
+fn whole(code: StatusCode, mut chunks: Vec<Bytes>, yaml: bool) -> Result<Response> {
+    if yaml {
+        let json: Vec<u8> = chunks.concat();
+        return Ok(reply(code, "application/yaml", Body::from(encoding::yaml(&json)?)));
+    }
+    if chunks.len() == 1 {
+        return Ok(reply(code, "application/json", Body::from(chunks.remove(0))));
+    }
+    let length: usize = chunks.iter().map(Bytes::len).sum();
+    let stream = futures::stream::iter(chunks.into_iter().map(Ok::<_, std::convert::Infallible>));
+    let mut response = reply(code, "application/json", Body::from_stream(stream));
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    Ok(response)
+}
+
+pub(super) fn reply(code: StatusCode, media_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = code;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}

@@ -1,0 +1,429 @@
+//! Deployments: pods that are replaced by newer ones, step by step; and the versions of Deployment that old files still use.
+
+use k8s_openapi::{
+    api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus, DeploymentStrategy, RollingUpdateDeployment},
+    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+};
+use mini_api::{name, percent, selector::Selector};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::{Value, json};
+
+use super::{
+    Conversion, Scale,
+    field::{Errors, Path},
+    pod_template,
+    rules::{Column, Rules, column},
+    selector,
+    unset::{default_text, text},
+};
+
+/// Where the scale of Deployments and ReplicaSets is.
+pub(super) const SCALE: Scale = Scale { replicas: "/spec/replicas", observed: "/status/replicas", selector: "/spec/selector" };
+
+/// The version of the first Deployments: one pod at a time, no deadline, all of history kept.
+pub(super) const EXTENSIONS_V1BETA1: Conversion = Conversion {
+    upgrade: |object| {
+        drop_rollback(object);
+        selector_from_template(object);
+        let spec = &mut object["spec"];
+        rolling(spec, &json!(1));
+        default(spec, "revisionHistoryLimit", json!(i32::MAX));
+        default(spec, "progressDeadlineSeconds", json!(i32::MAX));
+    },
+    downgrade: |_| {},
+    warning: Some("extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"),
+    shown: true,
+};
+
+/// The first version in the group apps.
+pub(super) const APPS_V1BETA1: Conversion = Conversion {
+    upgrade: |object| {
+        drop_rollback(object);
+        selector_from_template(object);
+        let spec = &mut object["spec"];
+        rolling(spec, &json!("25%"));
+        default(spec, "revisionHistoryLimit", json!(2));
+        default(spec, "progressDeadlineSeconds", json!(600));
+    },
+    downgrade: |_| {},
+    warning: Some("apps/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"),
+    shown: true,
+};
+
+/// The last version before v1, and no different.
+pub(super) const APPS_V1BETA2: Conversion = Conversion {
+    warning: Some("apps/v1beta2 Deployment is deprecated in v1.9+, unavailable in v1.16+; use apps/v1 Deployment"),
+    ..Conversion::NONE
+};
+
+/// A way back that `kubectl rollout undo` has taken over.
+fn drop_rollback(object: &mut Value) {
+    if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.remove("rollbackTo");
+    }
+}
+
+/// Old versions needed no selector: the labels of the template did, also as labels of the object.
+pub(super) fn selector_from_template(object: &mut Value) {
+    let Some(labels) = object.pointer("/spec/template/metadata/labels").filter(|labels| labels.is_object()).cloned() else { return };
+    default(&mut object["spec"], "selector", json!({ "matchLabels": labels }));
+    let is_unlabelled = object.pointer("/metadata/labels").is_none_or(|labels| labels.as_object().is_none_or(serde_json::Map::is_empty));
+    if is_unlabelled && object.get("metadata").is_none_or(Value::is_object) {
+        object["metadata"]["labels"] = labels;
+    }
+}
+
+fn rolling(spec: &mut Value, step: &Value) {
+    if !spec.is_object() {
+        return;
+    }
+    default(spec, "strategy", json!({}));
+    let strategy = &mut spec["strategy"];
+    default(strategy, "type", json!("RollingUpdate"));
+    if strategy["type"] == "RollingUpdate" {
+        default(strategy, "rollingUpdate", json!({}));
+        default(&mut strategy["rollingUpdate"], "maxUnavailable", step.clone());
+        default(&mut strategy["rollingUpdate"], "maxSurge", step.clone());
+    }
+}
+
+/// Sets a field that is absent or null. What is no object is left to be refused later.
+fn default(object: &mut Value, field: &str, value: Value) {
+    if let Some(object) = object.as_object_mut()
+        && object.get(field).is_none_or(Value::is_null)
+    {
+        object.insert(field.to_owned(), value);
+    }
+}
+
+/// What is special about a Deployment.
+pub(super) const RULES: Rules<Deployment> = Rules {
+    decode: |json| {
+        let mut deployment: Deployment = serde_json::from_slice(json)?;
+        mark_given(&mut deployment.spec.get_or_insert_default().selector, json)?;
+        Ok(deployment)
+    },
+    defaults,
+    on_create: |deployment| deployment.status = Some(DeploymentStatus::default()),
+    validate,
+    validate_update: |new, old, errors| {
+        if let (Some(new), Some(old)) = (&new.spec, &old.spec) {
+            immutable_selector(&new.selector, &old.selector, errors);
+        }
+    },
+    validate_status,
+    warnings: |deployment| deployment.spec.as_ref().map(|spec| pod_template::warnings(&spec.template)).unwrap_or_default(),
+    columns: COLUMNS,
+    ..Rules::NONE
+};
+
+/// The type cannot tell an empty selector from none, but upstream's messages do: a selector that is given but empty gets an
+/// empty map of labels.
+pub(super) fn mark_given(selector: &mut LabelSelector, json: &[u8]) -> serde_json::Result<()> {
+    #[derive(Deserialize)]
+    struct Peek {
+        spec: Option<PeekSpec>,
+    }
+    #[derive(Deserialize)]
+    struct PeekSpec {
+        selector: Option<IgnoredAny>,
+    }
+    if selector::is_empty(selector) && serde_json::from_slice::<Peek>(json)?.spec.is_some_and(|spec| spec.selector.is_some()) {
+        selector.match_labels.get_or_insert_default();
+    }
+    Ok(())
+}
+
+fn defaults(deployment: &mut Deployment) {
+    deployment.status.get_or_insert_default();
+    let spec = deployment.spec.get_or_insert_default();
+    pod_template::defaults(&mut spec.template);
+    spec.replicas.get_or_insert(1);
+    spec.revision_history_limit.get_or_insert(10);
+    spec.progress_deadline_seconds.get_or_insert(600);
+    let strategy = spec.strategy.get_or_insert_default();
+    default_text(&mut strategy.type_, "RollingUpdate");
+    if strategy.type_.as_deref() == Some("RollingUpdate") {
+        let rolling = strategy.rolling_update.get_or_insert_default();
+        rolling.max_unavailable.get_or_insert_with(|| IntOrString::String("25%".to_owned()));
+        rolling.max_surge.get_or_insert_with(|| IntOrString::String("25%".to_owned()));
+    }
+}
+
+fn validate(deployment: &Deployment, errors: &mut Errors) {
+    let path = Path::new("spec");
+    let Some(spec) = &deployment.spec else { return errors.required(&path, "") };
+    not_negative(spec.replicas, &path.child("replicas"), errors);
+    if let Ok(selector) = validate_selector(&spec.selector, &path.child("selector"), errors) {
+        pod_template::validate_replicated(&spec.template, selector.as_ref(), &path.child("template"), errors);
+    }
+    if let Some(strategy) = &spec.strategy {
+        validate_strategy(strategy, &path.child("strategy"), errors);
+    }
+    not_negative(spec.min_ready_seconds, &path.child("minReadySeconds"), errors);
+    not_negative(spec.revision_history_limit, &path.child("revisionHistoryLimit"), errors);
+    validate_deadline(spec, &path.child("progressDeadlineSeconds"), errors);
+}
+
+fn validate_deadline(spec: &DeploymentSpec, path: &Path<'_>, errors: &mut Errors) {
+    not_negative(spec.progress_deadline_seconds, path, errors);
+    if let Some(seconds) = spec.progress_deadline_seconds
+        && seconds <= spec.min_ready_seconds.unwrap_or_default()
+    {
+        errors.invalid(path, seconds, "must be greater than minReadySeconds");
+    }
+}
+
+/// A selector as something that matches; `None` if there is none, `Err` if it was refused as no selector at all.
+pub(super) fn validate_selector(selector: &LabelSelector, path: &Path<'_>, errors: &mut Errors) -> Result<Option<Selector>, ()> {
+    if selector.match_labels.is_none() && selector.match_expressions.is_none() {
+        errors.required(path, "");
+        return Ok(None);
+    }
+    selector::label_selector(selector, path, errors);
+    if selector::is_empty(selector) {
+        errors.invalid(path, selector::Shown(selector), "empty selector is invalid for deployment");
+    }
+    match Selector::from_label_selector(selector) {
+        Ok(selector) => Ok(Some(selector)),
+        Err(_) => {
+            errors.invalid(path, selector::Shown(selector), "invalid label selector");
+            Err(())
+        }
+    }
+}
+
+/// A selector does not change: whose pods would the old ones be?
+pub(super) fn immutable_selector(new: &LabelSelector, old: &LabelSelector, errors: &mut Errors) {
+    let is_same = new.match_expressions.as_deref().unwrap_or_default() == old.match_expressions.as_deref().unwrap_or_default()
+        && new.match_labels.clone().unwrap_or_default() == old.match_labels.clone().unwrap_or_default();
+    if !is_same {
+        let spec = Path::new("spec");
+        errors.invalid(&spec.child("selector"), selector::Shown(new), "field is immutable");
+    }
+}
+
+/// A count must not be below zero.
+pub(super) fn not_negative<N: Copy + Default + PartialOrd + Serialize>(number: Option<N>, path: &Path<'_>, errors: &mut Errors) {
+    if let Some(number) = number.filter(|number| *number < N::default()) {
+        errors.invalid(path, number, "must be greater than or equal to 0");
+    }
+}
+
+fn validate_strategy(strategy: &DeploymentStrategy, path: &Path<'_>, errors: &mut Errors) {
+    /// The strategy as messages show it.
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Shown<'a> {
+        r#type: &'a str,
+        rolling_update: Option<ShownRolling<'a>>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct ShownRolling<'a> {
+        max_unavailable: &'a Option<IntOrString>,
+        max_surge: &'a Option<IntOrString>,
+    }
+    let rolling = path.child("rollingUpdate");
+    match (text(&strategy.type_), &strategy.rolling_update) {
+        ("Recreate", Some(_)) => errors.forbidden(&rolling, "may not be specified when strategy `type` is 'Recreate'"),
+        ("RollingUpdate", Some(update)) => validate_rolling(update, &rolling, errors),
+        ("RollingUpdate", None) => errors.required(&rolling, "this should be defaulted and never be nil"),
+        ("Recreate", None) => {}
+        (kind, update) => {
+            let update =
+                update.as_ref().map(|update| ShownRolling { max_unavailable: &update.max_unavailable, max_surge: &update.max_surge });
+            errors.unsupported(path, Shown { r#type: kind, rolling_update: update }, &["Recreate", "RollingUpdate"]);
+        }
+    }
+}
+
+fn validate_rolling(update: &RollingUpdateDeployment, path: &Path<'_>, errors: &mut Errors) {
+    let zero = IntOrString::Int(0);
+    let unavailable = update.max_unavailable.as_ref().unwrap_or(&zero);
+    let surge = update.max_surge.as_ref().unwrap_or(&zero);
+    let unavailable_path = path.child("maxUnavailable");
+    count_or_percent(unavailable, &unavailable_path, errors);
+    count_or_percent(surge, &path.child("maxSurge"), errors);
+    let number = |value: &IntOrString| match value {
+        IntOrString::Int(number) => *number,
+        IntOrString::String(percentage) => percent::parse(percentage).unwrap_or_default(),
+    };
+    if number(unavailable) == 0 && number(surge) == 0 {
+        errors.invalid(&unavailable_path, unavailable, "may not be 0 when `maxSurge` is 0");
+    }
+    if matches!(unavailable, IntOrString::String(_)) && number(unavailable) > 100 {
+        errors.invalid(&unavailable_path, unavailable, "must not be greater than 100%");
+    }
+}
+
+fn count_or_percent(value: &IntOrString, path: &Path<'_>, errors: &mut Errors) {
+    match value {
+        IntOrString::Int(number) => not_negative(Some(*number), path, errors),
+        IntOrString::String(text) => errors.invalid_all(path, text, name::percent(text)),
+    }
+}
+
+fn validate_status(new: &Deployment, old: &Deployment, errors: &mut Errors) {
+    let path = Path::new("status");
+    let empty = DeploymentStatus::default();
+    let (status, before) = (new.status.as_ref().unwrap_or(&empty), old.status.as_ref().unwrap_or(&empty));
+    not_negative(status.observed_generation, &path.child("observedGeneration"), errors);
+    for (field, number) in [
+        ("replicas", status.replicas),
+        ("updatedReplicas", status.updated_replicas),
+        ("readyReplicas", status.ready_replicas),
+        ("availableReplicas", status.available_replicas),
+        ("unavailableReplicas", status.unavailable_replicas),
+        ("terminatingReplicas", status.terminating_replicas),
+        ("collisionCount", status.collision_count),
+    ] {
+        not_negative(number, &path.child(field), errors);
+    }
+    let (all, available) = (status.replicas.unwrap_or_default(), status.available_replicas);
+    for (field, number) in
+        [("updatedReplicas", status.updated_replicas), ("readyReplicas", status.ready_replicas), ("availableReplicas", available)]
+    {
+        if let Some(number) = number.filter(|number| *number > all) {
+            errors.invalid(&path.child(field), number, "cannot be greater than status.replicas");
+        }
+    }
+    if let Some(number) = available.filter(|number| *number > status.ready_replicas.unwrap_or_default()) {
+        errors.invalid(&path.child("availableReplicas"), number, "cannot be greater than readyReplicas");
+    }
+    let collisions = status.collision_count.unwrap_or_default();
+    if before.collision_count.is_some_and(|before| status.collision_count.is_none() || collisions < before) {
+        errors.invalid(&path.child("collisionCount"), collisions, "cannot be decremented");
+    }
+}
+
+const COLUMNS: &[Column<Deployment>] = &[
+    Column::name(),
+    column("Ready", |deployment: &Deployment, _| {
+        let ready = number(deployment, |status| status.ready_replicas);
+        let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default();
+        Value::from(format!("{ready}/{wanted}"))
+    })
+    .about("Number of the pod with ready state"),
+    column("Up-to-date", |deployment: &Deployment, _| Value::from(number(deployment, |status| status.updated_replicas)))
+        .about("Total number of non-terminated pods targeted by this deployment that have the desired template spec."),
+    column("Available", |deployment: &Deployment, _| Value::from(number(deployment, |status| status.available_replicas)))
+        .about("Total number of available pods (ready for at least minReadySeconds) targeted by this deployment."),
+    Column::age(),
+    column("Containers", |deployment: &Deployment, _| {
+        Value::from(pod_template::containers_cell(deployment.spec.as_ref().map(|spec| &spec.template)))
+    })
+    .wide(),
+    column("Images", |deployment: &Deployment, _| {
+        Value::from(pod_template::images_cell(deployment.spec.as_ref().map(|spec| &spec.template)))
+    })
+    .wide(),
+    column("Selector", |deployment: &Deployment, _| {
+        Value::from(deployment.spec.as_ref().map(|spec| selector::cell(&spec.selector)).unwrap_or_default())
+    })
+    .wide(),
+];
+
+fn number(deployment: &Deployment, field: fn(&DeploymentStatus) -> Option<i32>) -> i32 {
+    deployment.status.as_ref().and_then(field).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(extra: Value) -> Value {
+        let mut json = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
+        }});
+        let spec = json["spec"].as_object_mut().unwrap();
+        for (field, value) in extra.as_object().unwrap() {
+            spec.insert(field.clone(), value.clone());
+            spec.retain(|_, value| !value.is_null());
+        }
+        json
+    }
+
+    fn said(extra: Value) -> String {
+        let mut object = (RULES.decode)(deployment(extra).to_string().as_bytes()).unwrap();
+        defaults(&mut object);
+        let once = object.clone();
+        defaults(&mut object);
+        assert_eq!(object, once, "defaults are idempotent");
+        let mut errors = Errors::new();
+        validate(&object, &mut errors);
+        if errors.is_empty() { String::new() } else { errors.to_string() }
+    }
+
+    #[test]
+    fn specs() {
+        for (extra, want) in [
+            (json!({}), ""),
+            (
+                json!({"selector": null}),
+                "[spec.selector: Required value, spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: `selector` does not match template `labels`]",
+            ),
+            (json!({"selector": {}}), "spec.selector: Invalid value: {}: empty selector is invalid for deployment"),
+            (
+                json!({"selector": {"matchLabels": {"x": "y"}}}),
+                "spec.template.metadata.labels: Invalid value: {\"a\":\"b\"}: `selector` does not match template `labels`",
+            ),
+            (
+                json!({"selector": {"matchExpressions": [{"key": "a", "operator": "Foo"}]}}),
+                "[spec.selector.matchExpressions[0].operator: Invalid value: \"Foo\": not a valid selector operator, spec.selector: Invalid value: {\"matchExpressions\":[{\"key\":\"a\",\"operator\":\"Foo\"}]}: invalid label selector]",
+            ),
+            (json!({"replicas": -1}), "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
+            (
+                json!({"strategy": {"type": "Foo"}}),
+                "spec.strategy: Unsupported value: {\"Type\":\"Foo\",\"RollingUpdate\":null}: supported values: \"Recreate\", \"RollingUpdate\"",
+            ),
+            (
+                json!({"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}}),
+                "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0",
+            ),
+            (
+                json!({"strategy": {"rollingUpdate": {"maxUnavailable": "150%"}}}),
+                "spec.strategy.rollingUpdate.maxUnavailable: Invalid value: \"150%\": must not be greater than 100%",
+            ),
+            (json!({"minReadySeconds": 700}), "spec.progressDeadlineSeconds: Invalid value: 600: must be greater than minReadySeconds"),
+        ] {
+            assert_eq!(said(extra), want);
+        }
+    }
+
+    #[test]
+    fn the_file_of_the_course_notes() {
+        let mut old = json!({
+            "apiVersion": "extensions/v1beta1", "kind": "Deployment", "metadata": {"name": "nginx"},
+            "spec": {"replicas": 2, "rollbackTo": {"revision": 0}, "template": {"metadata": {"labels": {"app": "nginx"}}, "spec": {"containers": []}}},
+        });
+        (EXTENSIONS_V1BETA1.upgrade)(&mut old);
+        let once = old.clone();
+        (EXTENSIONS_V1BETA1.upgrade)(&mut old);
+        assert_eq!(old, once);
+        assert_eq!(old["metadata"]["labels"], json!({"app": "nginx"}));
+        assert_eq!(
+            old["spec"],
+            json!({
+                "replicas": 2, "revisionHistoryLimit": i32::MAX, "progressDeadlineSeconds": i32::MAX,
+                "selector": {"matchLabels": {"app": "nginx"}},
+                "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}},
+                "template": {"metadata": {"labels": {"app": "nginx"}}, "spec": {"containers": []}},
+            })
+        );
+        let mut odd = json!({"spec": "what"});
+        (APPS_V1BETA1.upgrade)(&mut odd);
+        assert_eq!(odd, json!({"spec": "what"}));
+    }
+
+    #[test]
+    fn selectors_do_not_change() {
+        let mut errors = Errors::new();
+        let selector = |value: &str| -> LabelSelector { serde_json::from_value(json!({"matchLabels": {"a": value}})).unwrap() };
+        immutable_selector(&selector("b"), &selector("b"), &mut errors);
+        assert!(errors.is_empty());
+        immutable_selector(&selector("c"), &selector("b"), &mut errors);
+        assert_eq!(errors.to_string(), "spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"c\"}}: field is immutable");
+    }
+}

@@ -1,0 +1,125 @@
+//! Labels and label selectors in a spec: what is wrong with them, and how tables show them. Knows no kind.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use mini_api::{name, selector::Selector};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::{
+    field::{Errors, Path},
+    unset::list,
+};
+
+/// What is wrong with a map of labels.
+pub(super) fn labels(labels: Option<&BTreeMap<String, String>>, path: &Path<'_>, errors: &mut Errors) {
+    for (key, value) in labels.into_iter().flatten() {
+        errors.invalid_all(path, key, name::qualified_name(key));
+        errors.invalid_all(path, value, name::label_value(value));
+    }
+}
+
+/// What is wrong with a label selector.
+pub(super) fn label_selector(selector: &LabelSelector, path: &Path<'_>, errors: &mut Errors) {
+    labels(selector.match_labels.as_ref(), &path.child("matchLabels"), errors);
+    let expressions = path.child("matchExpressions");
+    for (index, requirement) in list(&selector.match_expressions).iter().enumerate() {
+        label_requirement(requirement, &expressions.index(index), errors);
+    }
+}
+
+fn label_requirement(requirement: &LabelSelectorRequirement, path: &Path<'_>, errors: &mut Errors) {
+    let values = list(&requirement.values);
+    match requirement.operator.as_str() {
+        "In" | "NotIn" if values.is_empty() => {
+            errors.required(&path.child("values"), "must be specified when `operator` is 'In' or 'NotIn'");
+        }
+        "Exists" | "DoesNotExist" if !values.is_empty() => {
+            errors.forbidden(&path.child("values"), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+        }
+        "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+        operator => errors.invalid(&path.child("operator"), operator, "not a valid selector operator"),
+    }
+    errors.invalid_all(&path.child("key"), &requirement.key, name::qualified_name(&requirement.key));
+    let path = path.child("values");
+    for (index, value) in values.iter().enumerate() {
+        errors.invalid_all(&path.index(index), value, name::label_value(value));
+    }
+}
+
+/// Whether it has no requirement at all.
+pub(super) fn is_empty(selector: &LabelSelector) -> bool {
+    selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty) && list(&selector.match_expressions).is_empty()
+}
+
+/// A selector as messages show it: what is not set is left out, labels come first.
+pub(super) struct Shown<'a>(pub(super) &'a LabelSelector);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(labels) = self.0.match_labels.as_ref().filter(|labels| !labels.is_empty()) {
+            map.serialize_entry("matchLabels", labels)?;
+        }
+        if let Some(expressions) = self.0.match_expressions.as_ref().filter(|expressions| !expressions.is_empty()) {
+            map.serialize_entry("matchExpressions", expressions)?;
+        }
+        map.end()
+    }
+}
+
+/// A label selector as tables show it: `a=b,c in (d,e)`, or `<none>`.
+pub(super) fn cell(selector: &LabelSelector) -> String {
+    match Selector::from_label_selector(selector) {
+        Ok(_) if is_empty(selector) => "<none>".to_owned(),
+        Ok(selector) => selector.to_string(),
+        Err(_) => "<error>".to_owned(),
+    }
+}
+
+/// Labels as tables show them: `a=b,c=d`, or `<none>`.
+pub(super) fn labels_cell(labels: Option<&BTreeMap<String, String>>) -> String {
+    match labels {
+        Some(labels) if !labels.is_empty() => labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(","),
+        _ => "<none>".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selector(json: serde_json::Value) -> LabelSelector {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn requirements_need_what_their_operator_needs() {
+        for (json, want) in [
+            (serde_json::json!({"matchLabels": {"a": "b"}}), ""),
+            (
+                serde_json::json!({"matchExpressions": [{"key": "a", "operator": "In"}]}),
+                "s.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+            ),
+            (
+                serde_json::json!({"matchExpressions": [{"key": "a", "operator": "Exists", "values": ["b"]}]}),
+                "s.matchExpressions[0].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+            ),
+            (
+                serde_json::json!({"matchExpressions": [{"key": "a", "operator": "Foo"}]}),
+                "s.matchExpressions[0].operator: Invalid value: \"Foo\": not a valid selector operator",
+            ),
+        ] {
+            let mut errors = Errors::new();
+            label_selector(&selector(json), &Path::new("s"), &mut errors);
+            assert_eq!(if errors.is_empty() { String::new() } else { errors.to_string() }, want);
+        }
+    }
+
+    #[test]
+    fn cells() {
+        assert_eq!(cell(&LabelSelector::default()), "<none>");
+        assert_eq!(cell(&selector(serde_json::json!({"matchLabels": {"b": "c", "a": "b"}}))), "a=b,b=c");
+        assert_eq!(labels_cell(None), "<none>");
+    }
+}

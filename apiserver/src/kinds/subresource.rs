@@ -1,0 +1,145 @@
+//! The subresources beyond `status` and `scale`: what each does to an object, as pure functions the registry drives.
+
+use k8s_openapi::{
+    api::core::v1::{Binding, Node, Pod, PodCondition},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
+
+use super::rules::{Object, cast, cast_mut};
+use crate::error::ApiError;
+
+/// One subresource of a kind.
+pub struct Subresource {
+    /// Such as `binding`.
+    pub name: &'static str,
+    /// Group, version and kind of what it takes or gives, where that is not the object's own.
+    pub kind: (&'static str, &'static str, &'static str),
+    /// What can be asked of it, as discovery lists it.
+    pub verbs: &'static [&'static str],
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a subresource does.
+#[derive(Clone, Copy)]
+pub enum Action {
+    /// PUT writes this part of the object (a JSON pointer) and nothing else.
+    Part(&'static str),
+    /// POST changes the object as its body says and answers a Status.
+    Act(fn(&mut dyn Object, &[u8], &Moment) -> Result<(), ApiError>),
+    /// The request goes on to the node that serves it.
+    Connect(fn(&dyn Object, &str) -> Result<Route, ApiError>),
+}
+
+/// What an [`Action::Act`] may know of the world.
+pub struct Moment {
+    /// The present.
+    pub now: jiff::Timestamp,
+}
+
+/// Where an [`Action::Connect`] leads.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The node.
+    pub node: String,
+    /// Path and query on the node's kubelet port.
+    pub path: String,
+}
+
+/// `namespaces/finalize`: the namespace controller says it is done.
+pub const FINALIZE: Subresource =
+    Subresource { name: "finalize", kind: ("", "", "Namespace"), verbs: &["update"], action: Action::Part("/spec/finalizers") };
+
+/// `pods/binding`: the scheduler's choice.
+pub const BINDING: Subresource = Subresource { name: "binding", kind: ("", "", "Binding"), verbs: &["create"], action: Action::Act(bind) };
+
+/// `pods/log`: what a container printed.
+pub const LOG: Subresource = Subresource { name: "log", kind: ("", "", "Pod"), verbs: &["get"], action: Action::Connect(log) };
+
+fn bind(object: &mut dyn Object, body: &[u8], moment: &Moment) -> Result<(), ApiError> {
+    let binding: Binding = serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let pod: &mut Pod = cast_mut(object);
+    let name = pod.metadata.name.clone().unwrap_or_default();
+    let conflict = |message: String| ApiError::conflict("pods/binding", "", &name, &message);
+    if !binding.target.kind.as_deref().is_none_or(|kind| kind.is_empty() || kind == "Node") {
+        return Err(ApiError::internal(format!(
+            "Binding \"{name}\" is invalid: target.kind: Unsupported value: {:?}: supported values: \"Node\", \"<empty>\"",
+            binding.target.kind.unwrap_or_default()
+        )));
+    }
+    let Some(node) = binding.target.name.filter(|name| !name.is_empty()) else {
+        return Err(ApiError::internal(format!("Binding \"{name}\" is invalid: target.name: Required value")));
+    };
+    if let Some(uid) = binding.metadata.uid.filter(|uid| !uid.is_empty())
+        && Some(&uid) != pod.metadata.uid.as_ref()
+    {
+        let found = pod.metadata.uid.as_deref().unwrap_or_default();
+        return Err(conflict(format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {found}")));
+    }
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Err(conflict(format!("pod {name} is being deleted, cannot be assigned to a host")));
+    }
+    let spec = pod.spec.get_or_insert_default();
+    if let Some(bound) = spec.node_name.as_deref().filter(|bound| !bound.is_empty()) {
+        return Err(conflict(format!("pod {name} is already assigned to node {bound:?}")));
+    }
+    if spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()) {
+        return Err(conflict(format!("pod {name} has non-empty .spec.schedulingGates")));
+    }
+    spec.node_name = Some(node);
+    for (key, value) in binding.metadata.annotations.unwrap_or_default() {
+        pod.metadata.annotations.get_or_insert_default().insert(key, value);
+    }
+    schedule(pod, moment.now);
+    Ok(())
+}
+
+/// Sets the condition that tells a pod has its node.
+fn schedule(pod: &mut Pod, now: jiff::Timestamp) {
+    let status = pod.status.get_or_insert_default();
+    status.nominated_node_name = None;
+    let conditions = status.conditions.get_or_insert_default();
+    conditions.retain(|condition| condition.type_ != "PodScheduled");
+    conditions.push(PodCondition {
+        type_: "PodScheduled".to_owned(),
+        status: "True".to_owned(),
+        last_transition_time: Some(Time(now)),
+        observed_generation: pod.metadata.generation,
+        ..PodCondition::default()
+    });
+}
+
+fn log(object: &dyn Object, query: &str) -> Result<Route, ApiError> {
+    let pod: &Pod = cast(object);
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    let asked = form_urlencoded(query, "container");
+    let spec = pod.spec.as_ref().ok_or_else(|| ApiError::internal("a pod has a spec".to_owned()))?;
+    let regular: Vec<&str> = spec.containers.iter().map(|container| container.name.as_str()).collect();
+    let init: Vec<&str> = spec.init_containers.iter().flatten().map(|container| container.name.as_str()).collect();
+    let container = match asked {
+        Some(container) if regular.contains(&container.as_str()) || init.contains(&container.as_str()) => container,
+        Some(container) => return Err(ApiError::bad_request(format!("container {container} is not valid for pod {name}"))),
+        None if regular.len() == 1 && init.is_empty() => regular[0].to_owned(),
+        None => {
+            let also = if init.is_empty() { String::new() } else { format!(" or one of the init containers: [{}]", init.join(" ")) };
+            let list = regular.join(" ");
+            return Err(ApiError::bad_request(format!("a container name must be specified for pod {name}, choose one of: [{list}]{also}")));
+        }
+    };
+    let Some(node) = spec.node_name.clone().filter(|node| !node.is_empty()) else {
+        return Err(ApiError::bad_request(format!("pod {name} does not have a host assigned")));
+    };
+    Ok(Route { node, path: format!("/containerLogs/{namespace}/{name}/{container}?{query}") })
+}
+
+fn form_urlencoded(query: &str, wanted: &str) -> Option<String> {
+    crate::http::query::pairs(query).find(|(key, value)| key == wanted && !value.is_empty()).map(|(_, value)| value)
+}
+
+/// Where a node's kubelet really listens: the addresses in a fake node's status lead nowhere.
+#[must_use]
+pub fn kubelet_address(object: &dyn Object) -> Option<&str> {
+    let node: &Node = cast(object);
+    node.metadata.annotations.as_ref()?.get("mini.dev/kubelet-address").map(String::as_str)
+}

@@ -1,0 +1,125 @@
+//! The API server: the only door to the store. It speaks the Kubernetes API so that kubectl and client libraries cannot tell.
+//!
+//! http → registry → {kinds, admission, cache, store}; cache → store; kinds → api. `http`, `registry` and `cache` name no kind.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, Result};
+use axum::Router;
+use mini_daemon::tasks::{Tasks, detach};
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub mod admission;
+mod bootstrap;
+pub mod cache;
+mod config;
+pub mod error;
+pub mod http;
+pub mod kinds;
+pub mod registry;
+pub mod schema;
+
+pub use config::Config;
+
+use crate::{http::App, registry::Registry};
+
+/// A server that is ready to be asked, on an address of its own.
+pub struct Server {
+    address: SocketAddr,
+    router: Router,
+    listener: TcpListener,
+    tasks: Tasks,
+}
+
+impl Server {
+    /// Opens the store, fills the cache and listens. `tasks` owns all that runs from here on.
+    ///
+    /// # Errors
+    /// When the store cannot be opened, or the address is taken.
+    pub async fn start(config: &Config, mut tasks: Tasks) -> Result<Self> {
+        let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
+        let address = listener.local_addr()?;
+        let store = mini_store::open(&config.store())?;
+        let table: Arc<[kinds::Kind]> = kinds::table().into();
+        let cache = Arc::new(cache::feed::load(&*store, &table).await?);
+        tasks.spawn("cache feed", cache::feed::follow(store.clone(), cache.clone(), table.clone(), tasks.token()));
+        let registry = Registry::new(table, cache, store);
+        bootstrap::bootstrap(&registry, &config.advertised(address.ip()), address.port()).await.context("create what every cluster has")?;
+        let app = App::new(registry, address.to_string(), tasks.token());
+        Ok(Self { address, router: http::router(Arc::new(app)), listener, tasks })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The API as a service, to be called in process.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Serves until its tasks are asked to stop; then finishes what is under way.
+    ///
+    /// # Errors
+    /// When a task dies.
+    pub async fn serve(mut self) -> Result<()> {
+        tracing::info!(address = %self.address, "the API server listens");
+        let token = self.tasks.token();
+        self.tasks.spawn("accept", accept(self.listener, self.router, token));
+        self.tasks.join().await
+    }
+}
+
+/// Runs an API server until `tasks` is asked to stop.
+///
+/// # Errors
+/// When it cannot start, or one of its tasks dies.
+pub async fn run(config: Config, tasks: Tasks) -> Result<()> {
+    Server::start(&config, tasks).await?.serve().await
+}
+
+async fn accept(listener: TcpListener, router: Router, token: CancellationToken) -> Result<()> {
+    let connections = TaskTracker::new();
+    loop {
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: those who are connected go on.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = token.cancelled() => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let (router, token) = (router.clone(), token.clone());
+        detach("connection", connections.track_future(connection(stream, router, token)));
+    }
+    connections.close();
+    connections.wait().await;
+    Ok(())
+}
+
+async fn connection(stream: tokio::net::TcpStream, router: Router, token: CancellationToken) {
+    let service = hyper_util::service::TowerToHyperService::new(router);
+    let mut builder = hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
+    builder.http2().max_concurrent_streams(1000);
+    let serving = builder.serve_connection_with_upgrades(hyper_util::rt::TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = token.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}

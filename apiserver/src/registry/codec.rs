@@ -1,0 +1,211 @@
+//! From a request's JSON to an object, and from an object to what is stored.
+
+use std::{collections::BTreeMap, fmt};
+
+use bytes::Bytes;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::{Value, value::RawValue};
+
+use super::{Call, FieldValidation};
+use crate::{
+    cache::item::HEAD,
+    error::{ApiError, Result},
+    kinds::{Kind, Version, rules::Object},
+    schema::decode::{self, DecodeError, Decoded},
+};
+
+/// Reads a request's body as an object of `version`, checks it against the schema, and turns it into the stored version.
+///
+/// The result has neither `kind` nor `apiVersion`.
+///
+/// # Errors
+/// 400 in upstream's words when the body is no such object.
+pub fn read(kind: &Kind, version: &Version, body: &[u8], call: &mut Call) -> Result<Value> {
+    let decoded = decode::decode(&(version.schema)(), body).map_err(|error| refusal(kind, version, &error, body))?;
+    admit(kind, version, decoded, call)
+}
+
+/// The same for what a patch made of an object.
+///
+/// # Errors
+/// 400 as [`read`]; 422 for unknown fields under strict validation, as upstream has it for patches.
+pub fn reread(kind: &Kind, version: &Version, value: Value, call: &mut Call) -> Result<Value> {
+    let decoded = decode::decode_from_value(&(version.schema)(), value).map_err(|error| refusal(kind, version, &error, b""))?;
+    if call.validation == FieldValidation::Strict && !(decoded.unknown.is_empty() && decoded.duplicate.is_empty()) {
+        let mut errors = crate::kinds::field::Errors::new();
+        let text = strict(&decoded);
+        errors.invalid(&crate::kinds::field::Path::new("patch"), Value::Null, &text);
+        return Err(ApiError::rejected(format!("{} {:?} is invalid: patch: Invalid value: {text}", kind.qualified_kind(), "")));
+    }
+    admit(kind, version, decoded, call)
+}
+
+fn admit(kind: &Kind, version: &Version, decoded: Decoded, call: &mut Call) -> Result<Value> {
+    match call.validation {
+        FieldValidation::Strict if !(decoded.unknown.is_empty() && decoded.duplicate.is_empty()) => {
+            return Err(cannot(kind, version, &format!("strict decoding error: {}", strict(&decoded))));
+        }
+        FieldValidation::Warn => {
+            call.warnings.extend(decoded.unknown.iter().map(|path| format!("unknown field {path:?}")));
+            call.warnings.extend(decoded.duplicate.iter().map(|path| format!("duplicate field {path:?}")));
+        }
+        _ => {}
+    }
+    let mut value = decoded.value;
+    type_check(kind, version, &value)?;
+    if let Some(warning) = version.conversion.warning {
+        call.warnings.push(warning.to_owned());
+    }
+    (version.conversion.upgrade)(&mut value);
+    if let Some(map) = value.as_object_mut() {
+        map.remove("kind");
+        map.remove("apiVersion");
+    }
+    Ok(value)
+}
+
+fn strict(decoded: &Decoded) -> String {
+    let unknown = decoded.unknown.iter().map(|path| format!("unknown field {path:?}"));
+    let duplicate = decoded.duplicate.iter().map(|path| format!("duplicate field {path:?}"));
+    unknown.chain(duplicate).collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses a body that says it is something else than the path says.
+fn type_check(kind: &Kind, version: &Version, value: &Value) -> Result<()> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let said_version = text("apiVersion").unwrap_or(&version.api_version);
+    let said_kind = text("kind").unwrap_or(kind.name);
+    if said_version == version.api_version && said_kind == kind.name {
+        return Ok(());
+    }
+    let short = said_version.rsplit_once('/').map_or(said_version, |(_, version)| version);
+    let why = if said_version == version.api_version && said_kind != kind.name {
+        format!("converting ({short}.{said_kind}) to ({}.{}): unknown conversion", internal(version.group), kind.name)
+    } else {
+        format!("no kind {said_kind:?} is registered for version {said_version:?} in scheme \"<source>\"")
+    };
+    Err(ApiError::bad_request(format!("{said_kind} in version {short:?} cannot be handled as a {}: {why}", kind.name)))
+}
+
+fn internal(group: &str) -> &str {
+    if group.is_empty() { "core" } else { group.split('.').next().unwrap_or(group) }
+}
+
+fn cannot(kind: &Kind, version: &Version, why: &str) -> ApiError {
+    ApiError::bad_request(format!("{name} in version {:?} cannot be handled as a {name}: {why}", version.version, name = kind.name))
+}
+
+fn refusal(kind: &Kind, version: &Version, error: &DecodeError, body: &[u8]) -> ApiError {
+    match error {
+        DecodeError::Type { message } => cannot(kind, version, message),
+        other => {
+            let shown = decode::dump(body);
+            let name = kind.name;
+            ApiError::bad_request(format!(
+                "the object provided is unrecognized (must be of type {name}): couldn't get version/kind; json parse error: {other} ({shown})"
+            ))
+        }
+    }
+}
+
+/// The object of a tree that [`read`] or [`reread`] returned.
+///
+/// # Errors
+/// 400 when a value does not fit its field after all.
+pub fn object(kind: &Kind, value: &Value) -> Result<Box<dyn Object>> {
+    let json = serde_json::to_vec(value).map_err(|error| ApiError::internal(error.to_string()))?;
+    kind.behaviour.decode(&json).map_err(|error| cannot(kind, &kind.versions[0], &error.to_string()))
+}
+
+/// What is stored for an object: metadata first, without `kind`, `apiVersion` and `resourceVersion`.
+///
+/// # Errors
+/// 400 when a value cannot be written as JSON.
+pub fn stored(object: &mut dyn Object) -> Result<Bytes> {
+    object.meta_mut().resource_version = None;
+    let json = object.json().map_err(|error| ApiError::bad_request(error.to_string()))?;
+    reorder(&json).map_err(|error| ApiError::internal(format!("encode an object: {error}")))
+}
+
+/// Puts metadata first and drops `kind` and `apiVersion`. The rest keeps its order, so equal objects give equal bytes.
+fn reorder(json: &[u8]) -> serde_json::Result<Bytes> {
+    let parts = parts(json)?;
+    let mut out = Vec::with_capacity(json.len());
+    let metadata = parts.iter().find(|(key, _)| *key == "metadata").map_or("{}", |(_, raw)| raw.get());
+    out.extend_from_slice(HEAD.as_bytes());
+    out.extend_from_slice(&metadata.as_bytes()[1..]);
+    for (key, raw) in parts.iter().filter(|(key, _)| !matches!(*key, "metadata" | "kind" | "apiVersion")) {
+        out.extend_from_slice(b",\"");
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"\":");
+        out.extend_from_slice(raw.get().as_bytes());
+    }
+    out.push(b'}');
+    Ok(Bytes::from(out))
+}
+
+/// Whether two stored objects differ in anything but metadata and status, which is what `generation` counts.
+///
+/// # Errors
+/// When one of them is no object.
+pub fn spec_differs(new: &[u8], old: &[u8]) -> serde_json::Result<bool> {
+    let body = |json| -> serde_json::Result<BTreeMap<&str, &str>> {
+        let parts = parts(json)?.into_iter().filter(|(key, _)| !matches!(*key, "metadata" | "status"));
+        Ok(parts.map(|(key, raw)| (key, raw.get())).collect())
+    };
+    Ok(body(new)? != body(old)?)
+}
+
+/// The metadata of stored JSON, unread.
+///
+/// # Errors
+/// When it is no object.
+pub fn metadata(json: &[u8]) -> serde_json::Result<&str> {
+    Ok(parts(json)?.into_iter().find(|(key, _)| *key == "metadata").map_or("{}", |(_, raw)| raw.get()))
+}
+
+/// The revision that [`crate::cache::item::with_revision`] spliced into stored JSON.
+#[must_use]
+pub fn revision(json: &[u8]) -> &str {
+    let rest = json.get(HEAD.len()..).unwrap_or_default();
+    let text = rest.strip_prefix(b"\"resourceVersion\":\"").unwrap_or_default();
+    let end = memchr::memchr(b'"', text).unwrap_or(0);
+    std::str::from_utf8(&text[..end]).unwrap_or_default()
+}
+
+/// The fields of an object, their values unread.
+fn parts(json: &[u8]) -> serde_json::Result<Vec<(&str, &RawValue)>> {
+    struct Parts;
+    impl<'de> Visitor<'de> for Parts {
+        type Value = Vec<(&'de str, &'de RawValue)>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut parts = Vec::with_capacity(6);
+            while let Some(entry) = map.next_entry()? {
+                parts.push(entry);
+            }
+            Ok(parts)
+        }
+    }
+    serde_json::Deserializer::from_slice(json).deserialize_map(Parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_form_begins_with_metadata() {
+        let json = br#"{"apiVersion":"v1","kind":"ConfigMap","data":{"a":"\"metadata\":{"},"metadata":{"name":"x"}}"#;
+        assert_eq!(reorder(json).unwrap(), r#"{"metadata":{"name":"x"},"data":{"a":"\"metadata\":{"}}"#);
+    }
+
+    #[test]
+    fn only_the_body_counts_for_generation() {
+        let old = br#"{"metadata":{"a":"1"},"spec":{"b":1},"status":{"c":1}}"#;
+        assert!(!spec_differs(br#"{"metadata":{},"spec":{"b":1},"status":{"c":2}}"#, old).unwrap());
+        assert!(spec_differs(br#"{"metadata":{},"spec":{"b":2},"status":{"c":1}}"#, old).unwrap());
+    }
+}

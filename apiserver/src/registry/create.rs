@@ -1,0 +1,129 @@
+//! A new object.
+
+use mini_daemon::clock;
+use mini_store::Expect;
+use serde_json::Value;
+
+use super::{Call, Registry, Written, codec, key, managed, meta};
+use crate::{
+    admission::{Attempt, Verb},
+    cache::item,
+    error::{ApiError, Result},
+    kinds::{Kind, field::Errors, rules::Object},
+};
+
+/// How many names are generated before giving up.
+const GENERATED_TRIES: usize = 8;
+
+impl Registry {
+    /// Creates the object a POST's body describes.
+    ///
+    /// # Errors
+    /// 4xx in upstream's words: a body that is no such object, a name that is taken, a broken rule, an admission step's no.
+    pub async fn create(&self, call: &mut Call, body: &[u8]) -> Result<Written> {
+        let value = codec::read(self.kind(call), self.version(call), body, call)?;
+        self.create_value(call, &value).await
+    }
+
+    /// Creates the object of a tree that the codec has read.
+    pub(super) async fn create_value(&self, call: &mut Call, value: &Value) -> Result<Written> {
+        for _ in 1..GENERATED_TRIES {
+            match self.create_once(call, value).await? {
+                Some(written) => return Ok(written),
+                // A generated name was taken: another one will do.
+                None => continue,
+            }
+        }
+        let taken = value.pointer("/metadata/generateName").and_then(Value::as_str).unwrap_or_default();
+        Err(ApiError::already_exists(self.kind(call), taken))
+    }
+
+    async fn create_once(&self, call: &mut Call, value: &Value) -> Result<Option<Written>> {
+        let kind = self.kind(call);
+        let mut object = codec::object(kind, value)?;
+        let generated = name(kind, call, &mut *object)?;
+        kind.behaviour.defaults(&mut *object);
+        self.track(call, &mut *object, None, None)?;
+        let name = object.meta().name.clone().unwrap_or_default();
+        let mut attempt = Attempt::new(kind, Verb::Create, &call.namespace, &name, None, &mut *object);
+        let holds = self.admit(&mut attempt).await?;
+        begin(kind, call, &mut *object);
+        kind.behaviour.on_create(&mut *object);
+        let mut errors = Errors::new();
+        meta::validate(kind, object.meta(), &mut errors);
+        kind.behaviour.validate(&*object, &mut errors);
+        if !errors.is_empty() {
+            return Err(ApiError::invalid(kind.name, kind.group(), &name, &errors));
+        }
+        call.warnings.extend(kind.behaviour.warnings(&*object));
+        let stored = codec::stored(&mut *object)?;
+        let key = key(kind, &call.namespace, &name);
+        if call.dry_run {
+            self.fresh().await;
+            if self.cache.get(call.kind, &key).is_some() {
+                return Err(ApiError::already_exists(kind, &name));
+            }
+            return Ok(Some(Written { json: stored, created: true }));
+        }
+        match self.put(kind, &key, stored.clone(), Expect::Absent, holds).await {
+            Ok(revision) => Ok(Some(Written { json: item::with_revision(&stored, revision), created: true })),
+            Err(mini_store::Error::Conflict { .. }) if generated => Ok(None),
+            Err(mini_store::Error::Conflict { .. }) => Err(ApiError::already_exists(kind, &name)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Notes in managedFields who wrote what.
+    pub(super) fn track(&self, call: &Call, object: &mut dyn Object, old: Option<&Value>, subresource: Option<&str>) -> Result<()> {
+        let kind = self.kind(call);
+        let json = object.json().map_err(|error| ApiError::bad_request(error.to_string()))?;
+        let mut new = super::tree(&json)?;
+        if let Some(map) = new.as_object_mut().filter(|_| kind.status && subresource.is_none()) {
+            map.remove("status");
+        }
+        let who = managed::Writer {
+            manager: &call.manager,
+            api_version: &self.version(call).api_version,
+            subresource,
+            operation: managed::Operation::Update,
+        };
+        let entries = object.meta_mut().managed_fields.take();
+        object.meta_mut().managed_fields = managed::track(&kind.behaviour.schema(), entries, old, &new, &who, call.now);
+        Ok(())
+    }
+}
+
+/// Settles the object's name and namespace; says whether the name was generated.
+fn name(kind: &Kind, call: &Call, object: &mut dyn Object) -> Result<bool> {
+    let meta = object.meta_mut();
+    if meta.resource_version.as_deref().is_some_and(|version| !version.is_empty()) {
+        return Err(ApiError::internal("resourceVersion should not be set on objects to be created"));
+    }
+    if kind.namespaced {
+        if meta.namespace.as_deref().is_some_and(|namespace| !namespace.is_empty() && namespace != call.namespace) {
+            return Err(ApiError::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+        }
+        meta.namespace = Some(call.namespace.clone());
+    } else {
+        meta.namespace = None;
+    }
+    let given = meta.name.as_deref().is_some_and(|name| !name.is_empty());
+    let prefix = meta.generate_name.as_deref().filter(|prefix| !prefix.is_empty() && !given);
+    let generated = prefix.map(meta::generate);
+    let made = generated.is_some();
+    if made {
+        meta.name = generated;
+    }
+    Ok(made)
+}
+
+/// Fills in what only the server knows.
+fn begin(kind: &Kind, call: &Call, object: &mut dyn Object) {
+    let meta = object.meta_mut();
+    meta.uid = Some(clock::uuid());
+    meta.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(call.now));
+    meta.deletion_timestamp = None;
+    meta.deletion_grace_period_seconds = None;
+    meta.self_link = None;
+    meta.generation = kind.generation.then_some(1);
+}

@@ -1,0 +1,216 @@
+//! `metadata.managedFields`: who last wrote which field.
+//!
+//! The rules are upstream's field manager for Update operations: a writer owns what it added or changed, loses what
+//! is gone, and takes from everyone else what it overwrote. Pure; the caller reads the clock and calls this after
+//! defaulting but before admission and allocation, so that what the server fills in belongs to nobody.
+
+pub mod compare;
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
+use serde_json::Value;
+
+use self::compare::compare;
+use super::fieldset::{FieldSet, Node, PathElement};
+use crate::schema::Schema;
+
+/// Update entries beyond this number are merged, oldest first.
+const MAX_UPDATE_MANAGERS: usize = 10;
+/// The manager they are merged into.
+const ANCIENT: &str = "ancient-changes";
+
+/// Who writes, and through which door.
+#[derive(Clone, Copy, Debug)]
+pub struct Writer<'a> {
+    /// The `fieldManager` parameter, or the first part of the user agent.
+    pub manager: &'a str,
+    /// The group-version of the request: `apps/v1`.
+    pub api_version: &'a str,
+    /// For example `status`.
+    pub subresource: Option<&'a str>,
+    /// What kind of write it is.
+    pub operation: Operation,
+}
+
+/// How a manager writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Server-side apply.
+    Apply,
+    /// Create, update, or any other patch.
+    Update,
+}
+
+impl Operation {
+    /// As written in an entry.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::Apply => "Apply",
+            Operation::Update => "Update",
+        }
+    }
+}
+
+/// The entries to start from: those of the request, so that a client can edit them, unless it knows nothing of
+/// them or comes through a subresource; else those of the stored object. A request with one empty entry
+/// (`managedFields: [{}]`) resets them.
+pub fn live_or_new(
+    live: Option<&[ManagedFieldsEntry]>,
+    new: Option<&[ManagedFieldsEntry]>,
+    subresource: bool,
+) -> Option<Vec<ManagedFieldsEntry>> {
+    match new {
+        Some([reset]) if !subresource && *reset == ManagedFieldsEntry::default() => None,
+        Some(new) if !subresource && !new.is_empty() => Some(new.to_vec()),
+        _ => live.map(<[_]>::to_vec),
+    }
+}
+
+/// The entries after `who` turned `old` into `new` at `now`; `None` if nobody owns anything.
+///
+/// `entries` is what [`live_or_new`] gave. What the writer cannot change through its door (the status of the main
+/// resource) must be equal in `old` and `new`.
+pub fn track(
+    schema: &Schema,
+    entries: Option<Vec<ManagedFieldsEntry>>,
+    old: Option<&Value>,
+    new: &Value,
+    who: &Writer<'_>,
+    now: Timestamp,
+) -> Option<Vec<ManagedFieldsEntry>> {
+    let difference = compare(schema, old, new);
+    let changed = difference.changed.difference(&NOBODYS);
+    let removed = difference.removed.difference(&NOBODYS);
+    let mut entries = entries.unwrap_or_default();
+    entries.retain_mut(|entry| lose(entry, &changed, &removed));
+    if !changed.is_empty() {
+        gain(&mut entries, &changed, who, now);
+        cap(&mut entries);
+        entries.sort_by(order);
+    }
+    Some(entries).filter(|e| !e.is_empty())
+}
+
+/// Fields that are the server's own and never belong to a manager.
+static NOBODYS: LazyLock<FieldSet> = LazyLock::new(|| {
+    let field = |name: &str| PathElement::Field(name.into());
+    let mut metadata = Node::leaf();
+    for name in
+        ["clusterName", "creationTimestamp", "generation", "managedFields", "name", "namespace", "resourceVersion", "selfLink", "uid"]
+    {
+        metadata.children.insert(field(name), Node::leaf());
+    }
+    let mut set = FieldSet::default();
+    set.insert(field("apiVersion"), Node::leaf());
+    set.insert(field("kind"), Node::leaf());
+    set.insert(field("metadata"), metadata);
+    set
+});
+
+/// Takes from an entry what was overwritten or removed. False if nothing is left.
+fn lose(entry: &mut ManagedFieldsEntry, changed: &FieldSet, removed: &FieldSet) -> bool {
+    let Some(FieldsV1(json)) = &entry.fields_v1 else { return false };
+    if !changed.overlaps_json(json) && !removed.overlaps_json(json) {
+        return true;
+    }
+    let left = FieldSet::from_json(json).difference(changed).difference(removed);
+    entry.fields_v1 = Some(FieldsV1(left.to_json()));
+    // An emptied entry of the writer itself goes too: `gain` makes a new one.
+    !left.is_empty()
+}
+
+/// Gives the writer what it changed.
+fn gain(entries: &mut Vec<ManagedFieldsEntry>, changed: &FieldSet, who: &Writer<'_>, now: Timestamp) {
+    // Upstream keeps whole seconds; a second is always in range, since `now` was.
+    let time = Timestamp::from_second(now.as_second()).ok().map(Time);
+    let own = entries.iter_mut().find(|e| is_writer(e, who));
+    match own {
+        Some(entry) => {
+            let before = entry.fields_v1.as_ref().map(|f| FieldSet::from_json(&f.0)).unwrap_or_default();
+            entry.fields_v1 = Some(FieldsV1(before.union(changed).to_json()));
+            entry.time = time;
+        }
+        None => entries.push(ManagedFieldsEntry {
+            api_version: Some(who.api_version.to_owned()),
+            fields_type: Some("FieldsV1".to_owned()),
+            fields_v1: Some(FieldsV1(changed.to_json())),
+            manager: Some(who.manager.to_owned()),
+            operation: Some(who.operation.as_str().to_owned()),
+            subresource: who.subresource.map(str::to_owned),
+            time,
+        }),
+    }
+}
+
+fn is_writer(entry: &ManagedFieldsEntry, who: &Writer<'_>) -> bool {
+    text(&entry.manager) == who.manager
+        && text(&entry.operation) == who.operation.as_str()
+        && text(&entry.subresource) == who.subresource.unwrap_or("")
+        // An applier stays the same when it moves to another version.
+        && (who.operation == Operation::Apply || text(&entry.api_version) == who.api_version)
+}
+
+/// Merges the oldest Update entries of each version, until no more than ten are left.
+fn cap(entries: &mut Vec<ManagedFieldsEntry>) {
+    let (mut updates, others): (Vec<_>, Vec<_>) =
+        std::mem::take(entries).into_iter().partition(|e| text(&e.operation) == Operation::Update.as_str());
+    *entries = others;
+    if updates.len() > MAX_UPDATE_MANAGERS {
+        updates.sort_by(|a, b| seconds(a).cmp(&seconds(b)).then_with(|| identity(a).cmp(&identity(b))));
+        updates = merge_oldest(updates);
+    }
+    entries.append(&mut updates);
+}
+
+/// The first entry of a version waits for a second one; then both become the version's bucket.
+fn merge_oldest(updates: Vec<ManagedFieldsEntry>) -> Vec<ManagedFieldsEntry> {
+    let mut excess = updates.len() - MAX_UPDATE_MANAGERS;
+    let mut buckets: BTreeMap<String, ManagedFieldsEntry> = BTreeMap::new();
+    let mut kept = Vec::with_capacity(MAX_UPDATE_MANAGERS);
+    for entry in updates {
+        if excess == 0 {
+            kept.push(entry);
+            continue;
+        }
+        let version = text(&entry.api_version).to_owned();
+        match buckets.get_mut(&version) {
+            None => {
+                buckets.insert(version, entry);
+            }
+            Some(bucket) => {
+                let set = |e: &ManagedFieldsEntry| e.fields_v1.as_ref().map(|f| FieldSet::from_json(&f.0));
+                let both = set(bucket).unwrap_or_default().union(&set(&entry).unwrap_or_default());
+                bucket.fields_v1 = Some(FieldsV1(both.to_json()));
+                bucket.manager = Some(ANCIENT.to_owned());
+                bucket.subresource = None;
+                bucket.time = entry.time;
+                excess -= 1;
+            }
+        }
+    }
+    kept.extend(buckets.into_values());
+    kept
+}
+
+fn identity(entry: &ManagedFieldsEntry) -> (&str, &str, &str) {
+    (text(&entry.manager), text(&entry.api_version), text(&entry.subresource))
+}
+
+fn order(a: &ManagedFieldsEntry, b: &ManagedFieldsEntry) -> Ordering {
+    text(&a.operation).cmp(text(&b.operation)).then_with(|| seconds(a).cmp(&seconds(b))).then_with(|| identity(a).cmp(&identity(b)))
+}
+
+fn seconds(entry: &ManagedFieldsEntry) -> i64 {
+    entry.time.as_ref().map_or(0, |t| t.0.as_second())
+}
+
+fn text(field: &Option<String>) -> &str {
+    field.as_deref().unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+//! The life cycle every object shares: create, update, patch, delete, subresources. It names no kind; what is special about
+//! one comes from its row of the table and from admission.
+//!
+//! A write reads the cache, makes the new object with pure functions, and puts it into the store with the revision it read as
+//! its precondition. Nothing here changes the cache.
+
+use std::{any::Any, sync::Arc};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use mini_daemon::clock;
+use mini_store::{Expect, Store};
+use serde_json::Value;
+
+pub mod codec;
+mod create;
+pub mod delete;
+pub mod fieldset;
+pub mod managed;
+mod meta;
+pub mod patch;
+mod scale;
+mod update;
+
+pub use self::update::Patch;
+use crate::{
+    admission::{self, Cluster, Step},
+    cache::{Cache, item::Item},
+    error::{ApiError, Result},
+    kinds::{Kind, Version, rules::Object},
+};
+
+/// How often a write that lost a race is tried again where the client did not name a revision.
+const TRIES: usize = 16;
+
+/// The one door to the store for every kind.
+pub struct Registry {
+    table: Arc<[Kind]>,
+    cache: Arc<Cache>,
+    store: Arc<dyn Store>,
+    steps: Vec<Box<dyn Step>>,
+}
+
+/// What a client does about fields its server does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FieldValidation {
+    /// They are dropped.
+    Ignore,
+    /// They are dropped with a warning.
+    #[default]
+    Warn,
+    /// The request is refused.
+    Strict,
+}
+
+/// One write as the client asked for it.
+#[derive(Debug)]
+pub struct Call {
+    /// The kind's place in the table.
+    pub kind: usize,
+    /// The version's place in the kind's row.
+    pub version: usize,
+    /// The namespace of the path, empty where there is none.
+    pub namespace: String,
+    /// Whether nothing is to be stored.
+    pub dry_run: bool,
+    /// What to do about unknown fields.
+    pub validation: FieldValidation,
+    /// Who writes, as managedFields name it.
+    pub manager: String,
+    /// When.
+    pub now: Timestamp,
+    /// What to tell the client besides the answer.
+    pub warnings: Vec<String>,
+}
+
+/// An object as it was stored.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Its JSON, `resourceVersion` included, `kind` and `apiVersion` not.
+    pub json: Bytes,
+    /// Whether the write created it.
+    pub created: bool,
+}
+
+/// Which part of an object a write may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Everything but the status, where that is a subresource.
+    Main,
+    /// Only what this JSON pointer names.
+    Only(&'static str),
+}
+
+impl Registry {
+    /// The registry of a table.
+    #[must_use]
+    pub fn new(table: Arc<[Kind]>, cache: Arc<Cache>, store: Arc<dyn Store>) -> Self {
+        Self { table, cache, store, steps: admission::steps() }
+    }
+
+    /// Every kind.
+    #[must_use]
+    pub fn table(&self) -> &Arc<[Kind]> {
+        &self.table
+    }
+
+    /// What reads are answered from.
+    #[must_use]
+    pub fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    /// The kind of a plural in any group; for code that is about one kind.
+    #[must_use]
+    pub fn find(&self, plural: &str) -> Option<usize> {
+        self.table.iter().position(|kind| kind.plural == plural)
+    }
+
+    /// Waits until the cache shows everything that is acknowledged.
+    pub async fn fresh(&self) {
+        self.cache.reached(self.store.revision()).await;
+    }
+
+    /// One object, as it is now.
+    ///
+    /// # Errors
+    /// 404 when it is not there.
+    pub async fn get(&self, kind: usize, namespace: &str, name: &str) -> Result<Arc<Item>> {
+        self.fresh().await;
+        let row = &self.table[kind];
+        self.cache.get(kind, &key(row, namespace, name)).ok_or_else(|| ApiError::not_found(row.plural, row.group(), name))
+    }
+
+    /// The object of an item.
+    ///
+    /// # Errors
+    /// 500 when what is stored cannot be read.
+    pub fn object(&self, kind: usize, item: &Item) -> Result<Box<dyn Object>> {
+        self.table[kind].behaviour.decode(&item.json).map_err(|error| ApiError::internal(format!("decode {}: {error}", item.key)))
+    }
+
+    fn kind(&self, call: &Call) -> &Kind {
+        &self.table[call.kind]
+    }
+
+    fn version(&self, call: &Call) -> &Version {
+        &self.table[call.kind].versions[call.version]
+    }
+
+    /// Asks every admission step. What a step reserves is held until the write can be seen.
+    async fn admit(&self, attempt: &mut admission::Attempt<'_>) -> Result<Vec<Box<dyn Any + Send>>> {
+        let cluster = Cluster { table: &self.table, cache: &self.cache };
+        for step in &self.steps {
+            step.admit(attempt, &cluster).await?;
+        }
+        Ok(std::mem::take(&mut attempt.holds))
+    }
+
+    /// Stores an object and waits until it is durable.
+    async fn put(
+        &self,
+        kind: &Kind,
+        key: &str,
+        stored: Bytes,
+        expect: Expect,
+        holds: Vec<Box<dyn Any + Send>>,
+    ) -> Result<u64, mini_store::Error> {
+        let revision = self.store.put(&format!("{}{key}", kind.prefix()), stored, expect).await?;
+        if !holds.is_empty() {
+            self.cache.reached(revision).await;
+        }
+        Ok(revision)
+    }
+}
+
+impl Call {
+    /// A write of ours, such as the bootstrap's.
+    #[must_use]
+    pub fn own(kind: usize, namespace: &str) -> Self {
+        Self {
+            kind,
+            version: 0,
+            namespace: namespace.to_owned(),
+            dry_run: false,
+            validation: FieldValidation::Strict,
+            manager: "mini-apiserver".to_owned(),
+            now: clock::now(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// The key of an object within its kind.
+#[must_use]
+pub fn key(kind: &Kind, namespace: &str, name: &str) -> String {
+    if kind.namespaced { format!("{namespace}/{name}") } else { name.to_owned() }
+}
+
+/// The JSON of an item as a tree.
+fn tree(json: &[u8]) -> Result<Value> {
+    serde_json::from_slice(json).map_err(|error| ApiError::internal(format!("decode a stored object: {error}")))
+}

@@ -1,0 +1,9 @@
+//! `mini-bench`: measures a Kubernetes API server, ours or any other.
+
+use clap::Parser;
+use mini_daemon::process;
+
+fn main() -> std::process::ExitCode {
+    let args = mini_bench::Args::parse();
+    process::run("mini-bench", &args.process, |tasks| mini_bench::run(&args, tasks))
+}

@@ -1,0 +1,175 @@
+//! `flow`: the whole way of a Deployment, from `apply` until somebody outside has seen every pod run.
+
+use std::{collections::HashSet, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, value_parser};
+use memchr::memmem::Finder;
+use serde::Deserialize;
+use tokio::time::{Instant, timeout};
+
+use super::config_maps;
+use crate::{
+    connection::{Lines, Stream},
+    latency::Latencies,
+    objects::{self, ListHead},
+    report::{Report, grouped},
+    stage::Stage,
+};
+
+/// Where the Deployment is.
+const NAMESPACE: &str = "mini-bench-flow";
+
+/// Creates a Deployment and waits until a watcher has seen all its pods Running
+///
+/// Counted are pods; the median and p99 are of the time from the request that creates the Deployment until the watcher sees a pod
+/// Running. A server that was named must have the nodes, a scheduler and controllers.
+#[derive(Args, Debug)]
+pub(crate) struct Flow {
+    /// Replicas of the Deployment.
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pods: u32,
+    /// Nodes to start, or that must be ready.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = value_parser!(u32).range(1..=50_000))]
+    nodes: u32,
+    /// Give up after so long.
+    #[arg(long, value_name = "N", default_value_t = 600, value_parser = value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+}
+
+impl Flow {
+    /// Measures.
+    ///
+    /// # Errors
+    /// When the server refuses or goes away, or not all pods run in time.
+    pub(crate) async fn run(&self, stage: &Stage) -> Result<Report> {
+        let server = stage.cluster(self.nodes).await?;
+        let (target, run) = (&server.target, objects::run());
+        let mut connection = server.connect().await?;
+        objects::ensure_namespace(&mut connection, target, NAMESPACE).await?;
+        let pods = objects::pods(NAMESPACE);
+        let revision = ListHead::fetch(&mut connection, target, &pods).await?.metadata.resource_version;
+        let watch = target.get(&format!("{pods}?watch=1&resourceVersion={revision}&labelSelector=mini-bench%3D{run}"))?;
+        let stream = server.connect().await?.stream(watch).await?;
+
+        let name = format!("bench-{run}");
+        let meter = server.meter();
+        let started = Instant::now();
+        connection.fetch(target.post(&objects::deployments(NAMESPACE), objects::deployment(&name, &run, self.pods))?, &[]).await?;
+        let mut seen = Running::default();
+        let all = timeout(Duration::from_secs(self.seconds), watch_until(stream, self.pods as usize, started, &mut seen)).await;
+        let (wall, usage) = (started.elapsed(), meter.stop());
+        config_maps::clean(&server, &objects::deployments(NAMESPACE), &run).await;
+        match all {
+            Ok(ended) => ended?,
+            Err(_) => bail!("{} of {} pods are Running after {} s", seen.names.len(), self.pods, self.seconds),
+        }
+        let what = format!("{} pods on {} nodes", grouped(self.pods), grouped(self.nodes));
+        Ok(Report::new("flow", what, self.pods.into(), wall, seen.delays, usage))
+    }
+}
+
+async fn watch_until(mut stream: Stream, wanted: usize, started: Instant, seen: &mut Running) -> Result<()> {
+    let running = Finder::new(PHASE);
+    let mut lines = Lines::default();
+    while seen.names.len() < wanted {
+        let chunk = stream.chunk().await?.context("the server ended the watch")?;
+        let after = started.elapsed();
+        let mut wrong = None;
+        lines.push(&chunk, |frame| {
+            if let Err(error) = seen.learn(frame, &running, after) {
+                wrong = Some(error);
+            }
+        });
+        if let Some(error) = wrong {
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// What a frame must contain to be worth decoding.
+const PHASE: &str = r#""phase":"Running""#;
+
+/// The pods that were seen Running.
+#[derive(Debug, Default)]
+struct Running {
+    names: HashSet<String>,
+    delays: Latencies,
+}
+
+#[derive(Deserialize)]
+struct Frame {
+    r#type: String,
+    object: Pod,
+}
+
+#[derive(Deserialize)]
+struct Pod {
+    metadata: Meta,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    name: String,
+}
+
+#[derive(Default, Deserialize)]
+struct Status {
+    #[serde(default)]
+    phase: String,
+}
+
+impl Running {
+    /// Learns from a frame that came so long after the start.
+    ///
+    /// # Errors
+    /// When the frame is the end of the watch.
+    fn learn(&mut self, frame: &[u8], running: &Finder<'_>, after: Duration) -> Result<()> {
+        if frame.starts_with(br#"{"type":"ERROR""#) {
+            bail!("the server ended the watch: {}", crate::connection::excerpt(frame));
+        }
+        if running.find(frame).is_none() {
+            return Ok(());
+        }
+        let Frame { r#type, object } = serde_json::from_slice(frame).context("read a frame of the watch")?;
+        if r#type != "DELETED" && object.status.phase == "Running" && self.names.insert(object.metadata.name) {
+            self.delays.record(after);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: &str, name: &str, phase: &str) -> String {
+        format!(r#"{{"type":"{kind}","object":{{"metadata":{{"name":"{name}"}},"status":{{"phase":"{phase}"}}}}}}"#)
+    }
+
+    #[test]
+    fn a_pod_counts_once_and_only_when_running() {
+        let (finder, mut seen) = (Finder::new(PHASE), Running::default());
+        for text in [
+            frame("ADDED", "a", "Pending"),
+            frame("MODIFIED", "a", "Running"),
+            frame("MODIFIED", "a", "Running"),
+            frame("DELETED", "b", "Running"),
+            frame("ADDED", "c", "Running"),
+        ] {
+            seen.learn(text.as_bytes(), &finder, Duration::from_secs(1)).unwrap();
+        }
+        assert_eq!(seen.names, HashSet::from(["a".to_owned(), "c".to_owned()]));
+        assert_eq!(seen.delays.len(), 2);
+    }
+
+    #[test]
+    fn the_end_of_the_watch_is_an_error() {
+        let gone = br#"{"type":"ERROR","object":{"kind":"Status","code":410}}"#;
+        let error = Running::default().learn(gone, &Finder::new(PHASE), Duration::ZERO).unwrap_err();
+        assert!(error.to_string().contains("410"));
+    }
+}

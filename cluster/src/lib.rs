@@ -1,0 +1,248 @@
+//! A whole cluster in one process: API server, scheduler, controllers and nodes, on a port of its own. For Rust tests, and for
+//! whoever wants one program instead of five.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! use k8s_openapi::api::core::v1::Node;
+//! use kube::Api;
+//! use mini_cluster::Cluster;
+//!
+//! let cluster = Cluster::start().await?;
+//! let nodes: Api<Node> = Api::all(cluster.client());
+//! assert_eq!(nodes.list(&Default::default()).await?.items.len(), 3);
+//! cluster.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use anyhow::{Context, Result, anyhow};
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::api::core::v1::{Node, ServiceAccount};
+use kube::{
+    Api, Client, Config,
+    runtime::{WatchStreamExt, watcher},
+};
+use mini_apiserver::Server;
+use mini_daemon::{connect, tasks::Tasks};
+use tokio::task::JoinHandle;
+
+/// How long a cluster may take to be ready.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a cluster is to be.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The API server's flags.
+    pub apiserver: mini_apiserver::Config,
+    /// The scheduler's, if there is to be one.
+    pub scheduler: Option<mini_scheduler::Config>,
+    /// The controllers', if there are to be any.
+    pub controllers: Option<mini_controllers::Config>,
+    /// The nodes', if there are to be any.
+    pub kubelet: Option<mini_kubelet::Config>,
+}
+
+impl Default for Options {
+    /// Three nodes, everything in memory, on a free port.
+    fn default() -> Self {
+        Self {
+            apiserver: mini_apiserver::Config::on_free_port("memory:"),
+            scheduler: Some(mini_scheduler::Config::default()),
+            controllers: Some(mini_controllers::Config::default()),
+            kubelet: Some(mini_kubelet::Config::fleet(3)),
+        }
+    }
+}
+
+impl Options {
+    /// Keeps everything in `directory` instead of memory.
+    #[must_use]
+    pub fn on_disk(mut self, directory: &Path) -> Self {
+        self.apiserver.store = Some(format!("sled:{}", directory.display()));
+        self
+    }
+
+    /// With so many nodes.
+    #[must_use]
+    pub fn nodes(mut self, count: u32) -> Self {
+        self.kubelet = (count > 0).then(|| mini_kubelet::Config::fleet(count));
+        self
+    }
+
+    /// Starts it and waits until it is ready: every node Ready, and pods welcome in the namespace `default`.
+    ///
+    /// # Errors
+    /// When a part cannot start, or it is not ready within a minute.
+    pub async fn start(self) -> Result<Cluster> {
+        let tasks = Tasks::new();
+        let token = tasks.token();
+        let server = Server::start(&self.apiserver, tasks.child()).await?;
+        let address = server.address();
+        let running = mini_daemon::tasks::detach("cluster", run(tasks, server, self.clone()));
+        let cluster = Cluster { address, client: client(address, "mini-cluster")?, token, running };
+        match tokio::time::timeout(PATIENCE, cluster.ready(&self)).await {
+            Ok(ready) => ready?,
+            Err(_) => return Err(anyhow!("the cluster was not ready within {PATIENCE:?}")),
+        }
+        Ok(cluster)
+    }
+}
+
+/// A running cluster. Dropping it stops it without waiting for its end; [`Cluster::stop`] waits.
+pub struct Cluster {
+    address: SocketAddr,
+    client: Client,
+    token: tokio_util::sync::CancellationToken,
+    running: JoinHandle<Result<()>>,
+}
+
+impl Cluster {
+    /// Starts a cluster of three nodes in memory.
+    ///
+    /// # Errors
+    /// As [`Options::start`].
+    pub async fn start() -> Result<Self> {
+        Options::default().start().await
+    }
+
+    /// A client of its API server.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Where its API server listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A kubeconfig for it, as text.
+    #[must_use]
+    pub fn kubeconfig(&self) -> String {
+        kubeconfig(self.address)
+    }
+
+    /// Waits until it ends by itself, which it does only when a part of it dies.
+    ///
+    /// # Errors
+    /// What the part died of.
+    pub async fn join(&mut self) -> Result<()> {
+        (&mut self.running).await.context("the cluster died")?
+    }
+
+    /// Stops it and waits for its end.
+    ///
+    /// # Errors
+    /// What went wrong in one of its parts, now or before.
+    pub async fn stop(mut self) -> Result<()> {
+        self.token.cancel();
+        self.join().await
+    }
+
+    async fn ready(&self, options: &Options) -> Result<()> {
+        if options.controllers.is_some() {
+            let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), "default");
+            seen(accounts, watcher::Config::default().fields("metadata.name=default"), 1, |_| true).await?;
+        }
+        if let Some(kubelet) = &options.kubelet {
+            let count = if kubelet.node_name.is_some() { 1 } else { kubelet.nodes as usize };
+            seen(Api::<Node>::all(self.client()), watcher::Config::default(), count, node_ready).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.token.cancel();
+    }
+}
+
+/// Whether a node is Ready and takes pods.
+fn node_ready(node: &Node) -> bool {
+    let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let tainted = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten()).any(|taint| taint.key == "node.kubernetes.io/not-ready");
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True") && !tainted
+}
+
+/// Waits until a watcher has seen so many objects that are as wanted.
+async fn seen<K>(api: Api<K>, config: watcher::Config, count: usize, wanted: fn(&K) -> bool) -> Result<()>
+where
+    K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
+{
+    let events = watcher(api, config).default_backoff().applied_objects();
+    pin_mut!(events);
+    let mut names = std::collections::HashSet::new();
+    while names.len() < count {
+        let object = events.next().await.ok_or_else(|| anyhow!("the watch ended"))??;
+        let name = object.meta().name.clone().unwrap_or_default();
+        if wanted(&object) {
+            names.insert(name)
+        } else {
+            names.remove(&name)
+        };
+    }
+    Ok(())
+}
+
+fn client(address: SocketAddr, agent: &str) -> Result<Client> {
+    connect::client(Config::new(format!("http://{address}").parse()?), agent)
+}
+
+/// A kubeconfig for the API server at `address`.
+#[must_use]
+pub fn kubeconfig(address: SocketAddr) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\nclusters:\n- name: mini\n  cluster:\n    server: http://{address}\nusers:\n- name: mini\n  user: {{}}\n\
+         contexts:\n- name: mini\n  context:\n    cluster: mini\n    user: mini\ncurrent-context: mini\n"
+    )
+}
+
+/// Runs every part until one dies or the set is asked to stop. The API server goes last, so that the others can finish.
+async fn run(mut tasks: Tasks, server: Server, options: Options) -> Result<()> {
+    let address = server.address();
+    let (scheduler, controllers, kubelet) = (options.scheduler, options.controllers, options.kubelet);
+    if let Some(config) = scheduler {
+        tasks.spawn("scheduler", mini_scheduler::run(client(address, "mini-scheduler")?, config, tasks.child()));
+    }
+    if let Some(config) = controllers {
+        tasks.spawn("controllers", mini_controllers::run(client(address, "mini-controllers")?, config, tasks.child()));
+    }
+    if let Some(config) = kubelet {
+        tasks.spawn("kubelet", mini_kubelet::run(client(address, "mini-kubelet")?, config, tasks.child()));
+    }
+    tasks.spawn("apiserver", server.serve());
+    tasks.join().await
+}
+
+/// The flags of `mini-cluster`.
+#[derive(clap::Parser, Clone, Debug)]
+#[command(name = "mini-cluster", version, about = "A whole cluster in one process")]
+pub struct Args {
+    /// What every program can be told.
+    #[command(flatten)]
+    pub process: mini_daemon::process::ProcessArgs,
+    /// What the API server can be told.
+    #[command(flatten)]
+    pub apiserver: mini_apiserver::Config,
+    /// How many nodes.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub nodes: u32,
+}
+
+/// Runs a cluster until `tasks` is asked to stop.
+///
+/// # Errors
+/// As [`Options::start`], and when a part dies later.
+pub async fn serve(args: Args, tasks: Tasks) -> Result<()> {
+    let options = Options { apiserver: args.apiserver, ..Options::default() }.nodes(args.nodes);
+    let mut cluster = options.start().await?;
+    tracing::info!(server = format!("http://{}", cluster.address()), nodes = args.nodes, "the cluster is ready");
+    tokio::select! {
+        ended = cluster.join() => ended,
+        () = tasks.token().cancelled_owned() => cluster.stop().await,
+    }
+}

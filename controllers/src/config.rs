@@ -1,0 +1,124 @@
+//! The flags of this room.
+
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use mini_daemon::{connect::ConnectArgs, process::ProcessArgs};
+
+/// Makes spec true: Deployments, ReplicaSets, EndpointSlices, nodes, namespaces and garbage.
+#[derive(clap::Parser, Debug)]
+#[command(name = "mini-controllers", version)]
+pub struct Args {
+    /// What every program can be told.
+    #[command(flatten)]
+    pub process: ProcessArgs,
+    /// Where the API server is.
+    #[command(flatten)]
+    pub connect: ConnectArgs,
+    /// What only this one can.
+    #[command(flatten)]
+    pub config: Config,
+}
+
+/// What can be set about the controllers.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Config {
+    /// The controllers to run: `*` is all of them, `name` is one, `-name` is none of that name.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "*", allow_hyphen_values = true)]
+    pub controllers: Vec<String>,
+
+    /// How many objects each controller works on at a time.
+    #[arg(long, value_name = "N", default_value = "10")]
+    pub concurrent_syncs: NonZeroUsize,
+
+    /// How long a node may be silent before it counts as lost.
+    #[arg(long, value_name = "SECONDS", default_value = "40", value_parser = seconds)]
+    pub node_monitor_grace_period: Duration,
+
+    /// How long a node that has never been heard of may take to speak.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub node_startup_grace_period: Duration,
+
+    /// How often lost nodes are looked at again.
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    pub node_monitor_period: Duration,
+
+    /// How many finished pods may stay before the oldest are deleted.
+    #[arg(long, value_name = "N", default_value_t = 12_500)]
+    pub terminated_pod_gc_threshold: usize,
+
+    /// How many endpoints one EndpointSlice may hold.
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub max_endpoints_per_slice: NonZeroUsize,
+
+    /// The certificate authority every namespace is told of in its ConfigMap kube-root-ca.crt.
+    #[arg(long, value_name = "FILE")]
+    pub root_ca_file: Option<PathBuf>,
+}
+
+impl Default for Config {
+    /// What the flags are when none is given.
+    fn default() -> Self {
+        <Args as clap::Parser>::parse_from(["mini-controllers"]).config
+    }
+}
+
+impl Config {
+    /// Whether the controller of this name is to run.
+    pub(crate) fn enables(&self, name: &str) -> bool {
+        let mut enabled = false;
+        for entry in &self.controllers {
+            match entry.strip_prefix('-') {
+                Some(without) if without == name => return false,
+                None if entry == name => return true,
+                None if entry == "*" => enabled = true,
+                _ => {}
+            }
+        }
+        enabled
+    }
+}
+
+/// Reads `40`, `40s`, `5m` or `500ms`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("", 1.0)];
+    let mut split = units.into_iter().filter_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
+    let (number, unit) = split.next().unwrap_or((text, 1.0));
+    let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a number of seconds, such as 40, 40s, 5m or 500ms"))?;
+    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    fn config(arguments: &[&str]) -> Config {
+        Program::try_parse_from([&["program"], arguments].concat()).unwrap().config
+    }
+
+    #[test]
+    fn controllers_are_chosen_as_upstream_chooses() {
+        let chosen = |list: &str| ["a", "b"].map(|name| config(&["--controllers", list]).enables(name));
+        assert_eq!(chosen("*"), [true, true]);
+        assert_eq!(chosen("*,-a"), [false, true]);
+        assert_eq!(chosen("a"), [true, false]);
+        assert_eq!(chosen("-a"), [false, false]);
+        assert_eq!(config(&[]).controllers, ["*"]);
+    }
+
+    #[test]
+    fn durations_are_seconds() {
+        assert_eq!(config(&[]).node_monitor_grace_period, Duration::from_secs(40));
+        assert_eq!(seconds("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(seconds("2s"), Ok(Duration::from_secs(2)));
+        assert_eq!(seconds("5m"), Ok(Duration::from_secs(300)));
+        assert!(seconds("soon").is_err() && seconds("-1").is_err());
+    }
+}

@@ -1,0 +1,75 @@
+//! Loops that make spec true: each reads the shared caches, decides with a pure `plan`, and writes through the API server.
+//!
+//! Adding a controller is one file and one word in the list below. This room must not know how objects are stored or what a
+//! node does with its pods; it knows the API and nothing else, and keeps no state that is not there.
+
+mod cache;
+mod config;
+mod controller;
+mod freshness;
+mod ownership;
+mod pods;
+mod queue;
+mod reflectors;
+mod resources;
+mod services;
+mod writes;
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use kube::Client;
+use mini_daemon::tasks::Tasks;
+
+pub use config::{Args, Config};
+use controller::{Controller, Shared, start};
+use reflectors::Reflectors;
+
+/// How a controller is started.
+type Start = fn(&Arc<Shared>, &mut Tasks);
+
+/// Declares the module of each controller and the list of them: one word does both.
+macro_rules! controllers {
+    ($($module:ident),+ $(,)?) => {
+        $(mod $module;)+
+
+        /// Every controller: its name, and how it is started.
+        const CONTROLLERS: &[(&str, Start)] = &[$((<$module::Reconciler as Controller>::NAME, start::<$module::Reconciler>)),+];
+    };
+}
+
+controllers! {
+    deployment,
+    replicaset,
+    garbage_collector,
+    namespace,
+    node_lifecycle,
+    taint_eviction,
+    pod_gc,
+    endpointslice,
+    endpoints,
+    serviceaccount,
+    root_ca,
+}
+
+/// Runs the controllers that `config` names until `tasks` is asked to stop.
+///
+/// # Errors
+/// When `config` names a controller that does not exist, and when a task dies.
+pub async fn run(client: Client, config: Config, mut tasks: Tasks) -> Result<()> {
+    for name in config.controllers.iter().map(|entry| entry.trim_start_matches('-')) {
+        if name != "*" && !CONTROLLERS.iter().any(|(known, _)| *known == name) {
+            let known: Vec<_> = CONTROLLERS.iter().map(|(known, _)| *known).collect();
+            bail!("there is no controller {name:?} among {}", known.join(", "));
+        }
+    }
+    let (reflectors, watches) = Reflectors::new(client.clone());
+    let shared = Arc::new(Shared { client, reflectors, config });
+    for (name, start) in CONTROLLERS.iter().filter(|(name, _)| shared.config.enables(name)) {
+        tracing::debug!(controller = name, "start");
+        start(&shared, &mut tasks);
+    }
+    let token = tasks.token();
+    tasks.spawn("watches", async move { token.run_until_cancelled(watches.run()).await.unwrap_or(Ok(())) });
+    tasks.join().await
+}

@@ -1,0 +1,100 @@
+//! The programs a cluster consists of: their names, their executables, their command lines.
+
+use std::{ffi::OsString, fmt, path::PathBuf};
+
+use super::{Home, Settings};
+use crate::error::{Result, usage};
+
+/// One process of the cluster. They are ordered as they start; they stop in the opposite order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Component {
+    /// The API server; everything else needs it.
+    Apiserver,
+    /// The scheduler.
+    Scheduler,
+    /// All controllers.
+    Controllers,
+    /// The kubelet of the node of that name.
+    Kubelet(String),
+}
+
+impl Component {
+    /// Reads a component's name as users write it; what is no other component's name is a node's.
+    pub(crate) fn parse(name: &str) -> Self {
+        match name {
+            "apiserver" | "kube-apiserver" | "mini-apiserver" => Self::Apiserver,
+            "scheduler" | "kube-scheduler" | "mini-scheduler" => Self::Scheduler,
+            "controllers" | "controller-manager" | "kube-controller-manager" | "mini-controllers" => Self::Controllers,
+            node => Self::Kubelet(node.to_owned()),
+        }
+    }
+
+    fn executable(&self) -> &'static str {
+        match self {
+            Self::Apiserver => "mini-apiserver",
+            Self::Scheduler => "mini-scheduler",
+            Self::Controllers => "mini-controllers",
+            Self::Kubelet(_) => "mini-kubelet",
+        }
+    }
+
+    /// The component's executable, which lies beside our own.
+    ///
+    /// # Errors
+    /// When it does not; says how to build it.
+    pub(crate) fn program(&self) -> Result<PathBuf> {
+        let own = std::env::current_exe().map_err(|error| usage(format!("find my own executable: {error}")))?;
+        let program = own.with_file_name(format!("{}{}", self.executable(), std::env::consts::EXE_SUFFIX));
+        if program.is_file() {
+            Ok(program)
+        } else {
+            Err(usage(format!("{} is missing: build all programs with `cargo build --release`", program.display())))
+        }
+    }
+
+    /// What the component is started with.
+    pub(crate) fn arguments(&self, home: &Home, settings: &Settings) -> Vec<OsString> {
+        let kubeconfig = || [OsString::from("--kubeconfig"), home.kubeconfig().into()];
+        match self {
+            Self::Apiserver => {
+                let listen = format!("127.0.0.1:{}", settings.port);
+                vec!["--listen".into(), listen.into(), "--data-dir".into(), home.data().into()]
+            }
+            Self::Scheduler | Self::Controllers => kubeconfig().into(),
+            Self::Kubelet(node) => kubeconfig().into_iter().chain(["--node-name".into(), node.into()]).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apiserver => f.pad("apiserver"),
+            Self::Scheduler => f.pad("scheduler"),
+            Self::Controllers => f.pad("controllers"),
+            Self::Kubelet(node) => f.pad(node),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for component in [Component::Apiserver, Component::Scheduler, Component::Controllers, Component::Kubelet("k8s-node-2".into())] {
+            assert_eq!(Component::parse(&component.to_string()), component);
+        }
+    }
+
+    #[test]
+    fn command_lines() {
+        let home = Home::new("/h".into());
+        let settings = Settings { port: 6443, nodes: 1 };
+        let line = |component: Component| component.arguments(&home, &settings).join(" ".as_ref()).into_string().unwrap();
+        assert_eq!(line(Component::Apiserver), "--listen 127.0.0.1:6443 --data-dir /h/data");
+        assert_eq!(line(Component::Scheduler), "--kubeconfig /h/kubeconfig");
+        assert_eq!(line(Component::Kubelet("n1".into())), "--kubeconfig /h/kubeconfig --node-name n1");
+    }
+}

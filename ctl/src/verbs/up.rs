@@ -1,0 +1,239 @@
+//! `up`: starts every program of a cluster as a process of its own, waits until the cluster can be used, and says what to
+//! type next.
+
+use std::{fmt, process::Child, time::Duration};
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    context::Context,
+    error::{Result, usage},
+    home::{Home, Settings, component::Component, free_port, process::Process},
+    print::{notice, print},
+    server::{Server, Source},
+    value::{list, name, text},
+};
+
+const POLL: Duration = Duration::from_millis(10);
+/// When the user begins to wonder.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// What a component that is asked to stop is given.
+pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How much of a dead component's log is shown.
+const LAST_WORDS: usize = 10;
+
+/// Start a cluster: the API server, the scheduler, the controllers and a kubelet for each node.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// How many nodes: k8s-node-1, k8s-node-2, … [default: as many as last time, else 3].
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    nodes: Option<u32>,
+    /// The API server's port; 0 takes a free one [default: that of last time, else 6443].
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// How many seconds it may take until the cluster is ready.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    timeout: u64,
+}
+
+pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
+    let home = context.home()?;
+    home.create()?;
+    let _guard = home.lock()?;
+    refuse_if_running(&home, context.program())?;
+    let last = home.settings()?;
+    let settings = Settings {
+        port: free_port(args.port.or(last.as_ref().map(|last| last.port)).unwrap_or(6443))?,
+        nodes: args.nodes.or(last.as_ref().map(|last| last.nodes)).unwrap_or(3),
+    };
+    // Before anything is started: a program that is missing is missing for all.
+    settings.components().try_for_each(|component| component.program().map(drop))?;
+    home.remember(&settings)?;
+    let mut startup = Startup::new(&home, &settings, Duration::from_secs(args.timeout)).await?;
+    let begun = tokio::select! {
+        begun = startup.run() => begun,
+        _ = tokio::signal::ctrl_c() => Err(usage("interrupted; what had been started is stopped again")),
+    };
+    if let Err(error) = begun {
+        startup.undo().await;
+        return Err(error);
+    }
+    print(&next_steps(&home, &settings, context.program()))
+}
+
+fn refuse_if_running(home: &Home, program: &str) -> Result<()> {
+    let running = home.all_running();
+    if running.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = running.iter().map(|(component, _)| component.to_string()).collect();
+    Err(usage(format!(
+        "a cluster is already running in {} ({}): use it, look at it with `{program} status`, end it with `{program} down`, \
+         or start another one with --data-dir DIR --port 0",
+        home.folder().display(),
+        names.join(", ")
+    )))
+}
+
+/// A cluster on its way up.
+struct Startup<'a> {
+    home: &'a Home,
+    settings: &'a Settings,
+    server: Server,
+    started: Vec<(Component, Process, Child)>,
+    begun: Instant,
+    limit: Duration,
+    said: Option<String>,
+}
+
+/// What there is to wait for, in this order.
+enum Stage {
+    Apiserver,
+    Nodes { ready: usize, wanted: usize },
+    ServiceAccount,
+    Done,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Apiserver => f.write_str("waiting for the API server"),
+            Self::Nodes { ready, wanted } => write!(f, "waiting for the nodes: {ready} of {wanted} are ready"),
+            Self::ServiceAccount => f.write_str("waiting for the service account \"default\""),
+            Self::Done => f.write_str("done"),
+        }
+    }
+}
+
+impl<'a> Startup<'a> {
+    async fn new(home: &'a Home, settings: &'a Settings, limit: Duration) -> Result<Self> {
+        let (server, _) = Server::new(Source::File(home.kubeconfig(), None)).await?;
+        Ok(Self { home, settings, server, started: Vec::new(), begun: Instant::now(), limit, said: None })
+    }
+
+    async fn run(&mut self) -> Result<()> {
+        // The others would only ask in vain until the API server answers.
+        self.spawn(&Component::Apiserver)?;
+        while !self.server.is_ready().await {
+            self.pause(&Stage::Apiserver).await?;
+        }
+        for component in self.settings.components().skip(1) {
+            self.spawn(&component)?;
+        }
+        loop {
+            match self.stage().await {
+                Stage::Done => return Ok(()),
+                stage => self.pause(&stage).await?,
+            }
+        }
+    }
+
+    fn spawn(&mut self, component: &Component) -> Result<()> {
+        let spawned = self.home.spawn(component, self.settings)?;
+        self.started.push((component.clone(), spawned.process, spawned.child));
+        Ok(())
+    }
+
+    /// How far the cluster is. Errors on the way are what waiting is for.
+    async fn stage(&self) -> Stage {
+        let nodes = self.server.get("/api/v1/nodes").await.unwrap_or_default();
+        let wanted: Vec<String> = self.settings.components().skip(3).map(|component| component.to_string()).collect();
+        let ready = list(&nodes["items"]).iter().filter(|node| wanted.iter().any(|wanted| wanted == name(node)) && is_ready(node)).count();
+        if ready < wanted.len() {
+            return Stage::Nodes { ready, wanted: wanted.len() };
+        }
+        match self.server.get("/api/v1/namespaces/default/serviceaccounts/default").await {
+            Ok(_) => Stage::Done,
+            Err(_) => Stage::ServiceAccount,
+        }
+    }
+
+    /// Waits a little; complains if a component has died or the time is over; tells how far it is if that takes long.
+    async fn pause(&mut self, stage: &Stage) -> Result<()> {
+        for (component, _, child) in &mut self.started {
+            if let Ok(Some(status)) = child.try_wait() {
+                let log = self.home.log(component);
+                let words = self.home.last_words(component, LAST_WORDS);
+                return Err(usage(format!("{component} ended while starting ({status}); the end of {}:\n{words}", log.display())));
+            }
+        }
+        let taken = self.begun.elapsed();
+        if taken > self.limit {
+            let logs = self.home.log(&Component::Apiserver);
+            let folder = logs.parent().unwrap_or(self.home.folder()).display().to_string();
+            return Err(usage(format!("the cluster was not ready after {} s ({stage}); see the logs in {folder}", self.limit.as_secs())));
+        }
+        let text = stage.to_string();
+        if taken > PATIENCE && self.said.as_ref() != Some(&text) {
+            notice(&format!("{text} ..."));
+            self.said = Some(text);
+        }
+        sleep(POLL).await;
+        Ok(())
+    }
+
+    /// Stops what was started, so that the next try finds the folder as it was.
+    async fn undo(&mut self) {
+        for (_, process, _) in &self.started {
+            // The error that led here is the one to tell.
+            let _ = process.terminate();
+        }
+        for (component, process, child) in &mut self.started {
+            let _ = process.wait_or_kill(STOP_PATIENCE).await;
+            let _ = child.try_wait();
+            self.home.forget(component);
+        }
+    }
+}
+
+fn is_ready(node: &Value) -> bool {
+    list(&node["status"]["conditions"]).iter().any(|condition| text(&condition["type"]) == "Ready" && text(&condition["status"]) == "True")
+}
+
+fn next_steps(home: &Home, settings: &Settings, program: &str) -> String {
+    let nodes = if settings.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", settings.nodes) };
+    format!(
+        "The cluster is up: {nodes}, API server at http://127.0.0.1:{}, everything is kept in {}\n\n\
+         Try:\n  {program} get nodes\n  {program} apply -f FILE\n  {program} get deploy,rs,pod -o wide\n\
+         or, with the real kubectl:\n  kubectl --kubeconfig {} get nodes\n\
+         and in the end:\n  {program} down\n",
+        settings.port,
+        home.folder().display(),
+        home.kubeconfig().display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_node_is_ready_when_its_condition_says_so() {
+        let node = |status: &str| json!({"status": {"conditions": [{"type": "Ready", "status": status}]}});
+        assert!(is_ready(&node("True")));
+        assert!(!is_ready(&node("Unknown")));
+        assert!(!is_ready(&json!({})));
+    }
+
+    #[test]
+    fn a_running_cluster_is_refused_with_advice() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path().to_owned());
+        home.create().unwrap();
+        refuse_if_running(&home, "mini-ctl").unwrap();
+        let myself = serde_json::to_string(&Process::of(std::process::id()).unwrap()).unwrap();
+        std::fs::write(folder.path().join("run/scheduler.pid"), myself).unwrap();
+        let said = refuse_if_running(&home, "mini-ctl").unwrap_err().to_string();
+        assert!(said.contains("(scheduler)") && said.contains("`mini-ctl down`"), "{said}");
+    }
+
+    #[test]
+    fn the_next_steps_name_the_program_as_it_was_called() {
+        let text = next_steps(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1 }, "target/release/mini-ctl");
+        assert!(text.starts_with("The cluster is up: 1 node, API server at http://127.0.0.1:6443, everything is kept in /h\n"), "{text}");
+        assert!(text.contains("\n  target/release/mini-ctl get nodes\n"));
+        assert!(text.contains("\n  kubectl --kubeconfig /h/kubeconfig get nodes\n"));
+    }
+}

@@ -1,0 +1,65 @@
+//! The flags by which a program finds the API server, and the client they make.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+/// Where the API server is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConnectArgs {
+    /// The kubeconfig file to read.
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The API server's address, such as http://127.0.0.1:6443, instead of the kubeconfig's.
+    #[arg(long, value_name = "URL")]
+    pub server: Option<http::Uri>,
+}
+
+impl ConnectArgs {
+    /// A client that names itself `agent`, which upstream's rules turn into the manager name of the fields it writes.
+    ///
+    /// # Errors
+    /// When the kubeconfig cannot be read or no server is named anywhere.
+    pub async fn client(&self, agent: &str) -> Result<Client> {
+        let config = match (&self.server, &self.kubeconfig) {
+            (Some(server), _) => Config::new(server.clone()),
+            (None, Some(file)) => {
+                let kubeconfig = Kubeconfig::read_from(file).with_context(|| format!("read kubeconfig {}", file.display()))?;
+                Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?
+            }
+            (None, None) => Config::infer().await.context("find an API server; name one with --server or --kubeconfig")?,
+        };
+        client(config, agent)
+    }
+}
+
+/// A client for `config` that names itself `agent`.
+///
+/// # Errors
+/// When the configuration is unusable, such as an address that is none.
+pub fn client(mut config: Config, agent: &str) -> Result<Client> {
+    config.headers.push((http::header::USER_AGENT, format!("{agent}/{}", env!("CARGO_PKG_VERSION")).parse()?));
+    Ok(Client::try_from(config)?)
+}
+
+/// Waits until the API server says it is ready.
+///
+/// # Errors
+/// Never by itself: whoever awaits it decides how long that may take.
+pub async fn wait_ready(client: &Client) -> Result<()> {
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let request = http::Request::get("/readyz").body(Vec::new())?;
+        match client.request_text(request).await {
+            Ok(_) => return Ok(()),
+            Err(error) => tracing::debug!(%error, "the API server is not ready yet"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(250));
+    }
+}

@@ -1,0 +1,78 @@
+//! From `main` to a running program: logs, the runtime, signals, the exit code.
+
+use std::{future::Future, net::SocketAddr, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::{admin, clock, tasks::Tasks};
+
+/// Flags of every program.
+#[derive(Args, Clone, Debug)]
+pub struct ProcessArgs {
+    /// What to log, as tracing's filter: `info`, `debug`, `mini_scheduler=debug,info`, …
+    #[arg(long, env = "MINI_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+    /// Makes random numbers, UIDs and generated names repeatable.
+    #[arg(long, env = "MINI_SEED", value_name = "N")]
+    pub seed: Option<u64>,
+    /// Serves /healthz, /readyz and /metrics here.
+    #[arg(long, value_name = "ADDR")]
+    pub admin_listen: Option<SocketAddr>,
+}
+
+/// Runs a program: `main` gets the root set of tasks, whose token SIGINT and SIGTERM cancel.
+///
+/// The exit code is 0 when `main` ends well; otherwise the error is printed on one line and the code is 1.
+pub fn run<F>(name: &'static str, args: &ProcessArgs, main: impl FnOnce(Tasks) -> F) -> ExitCode
+where
+    F: Future<Output = Result<()>>,
+{
+    match start(name, args, main) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "{name} ends");
+            eprintln!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start<F>(name: &'static str, args: &ProcessArgs, main: impl FnOnce(Tasks) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    let filter = EnvFilter::try_new(&args.log).context("read --log")?;
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    // A second program in the same process (as in tests) keeps the first one's logs.
+    let _ = tracing_subscriber::registry().with(filter).with(fmt::layer().with_writer(std::io::stderr).with_ansi(ansi)).try_init();
+    if let Some(seed) = args.seed {
+        clock::seed(seed);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("build the runtime")?;
+    let result = runtime.block_on(async {
+        let tasks = Tasks::new();
+        let token = tasks.token();
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut side = tasks.child();
+        if let Some(address) = args.admin_listen {
+            side.spawn("admin", admin::serve(address, side.token()));
+        }
+        let main = main(tasks);
+        tokio::pin!(main);
+        tokio::select! {
+            result = &mut main => return result,
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("{name} stops");
+        token.cancel();
+        let result = main.await;
+        side.join().await.and(result)
+    });
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,13 @@
+//! `mini-kubelet`: one node, or many in one process.
+
+use clap::Parser;
+use mini_daemon::process;
+use mini_kubelet::Args;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    let Args { process, connect, config } = Args::parse();
+    process::run("mini-kubelet", &process, async |tasks| mini_kubelet::run(connect.client("kubelet").await?, config.clone(), tasks).await)
+}

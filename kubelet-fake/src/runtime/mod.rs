@@ -1,0 +1,181 @@
+//! The container runtime as the kubelet sees it: seven verbs, and the words they are said with.
+//!
+//! A runtime is the truth about containers: the kubelet believes [`ContainerRuntime::list`] and not its own memory of
+//! what it asked for. Besides the verbs a runtime is given, when it is made, a [`Hints`] sender: "something changed in
+//! this pod, look again". A lost or superfluous hint does no harm.
+//!
+//! Must not know: Kubernetes status, back-off, restart policies, Events.
+
+pub mod simulated;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+
+/// Tells the kubelet the UID of a pod whose containers changed by themselves.
+pub type Hints = tokio::sync::mpsc::UnboundedSender<Arc<str>>;
+
+/// Where the present moment comes from; tests pass one that follows tokio's paused clock.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The bytes of a log, as they come.
+pub type LogStream = BoxStream<'static, std::io::Result<Bytes>>;
+
+/// The images present on a node, by the name they were asked for.
+pub type Images = Arc<BTreeMap<String, Image>>;
+
+/// An image that is present on a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The canonical reference, such as `docker.io/library/nginx:1.7.9`.
+    pub reference: String,
+    /// The digest it resolved to, such as `docker.io/library/nginx@sha256:…`.
+    pub id: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// A container the runtime has, running or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Container {
+    /// The runtime's name and the container's, such as `mini://4f…`.
+    pub id: Arc<str>,
+    /// The UID of its pod.
+    pub pod: Arc<str>,
+    /// Its name in the pod.
+    pub name: String,
+    /// How many containers of this name the pod had before.
+    pub attempt: u32,
+    /// What it was made from.
+    pub image: Image,
+    /// The image's name as the pod had it then.
+    pub asked: String,
+    /// What it is doing.
+    pub state: State,
+}
+
+/// What a container is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// It runs.
+    Running {
+        /// Since when.
+        started: Timestamp,
+    },
+    /// It has ended.
+    Exited(Exit),
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exit {
+    /// The exit code, 0 for success.
+    pub code: i32,
+    /// When it had started.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Timestamp,
+}
+
+/// What is on a node.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// The containers asked for.
+    pub containers: Vec<Container>,
+    /// All images of the node.
+    pub images: Images,
+}
+
+/// A container to create and start.
+#[derive(Clone, Debug)]
+pub struct StartRequest {
+    /// The node it shall run on.
+    pub node: Arc<str>,
+    /// The pod, which holds the container's specification.
+    pub pod: Arc<Pod>,
+    /// The container's name.
+    pub container: String,
+    /// How many containers of this name the pod had before.
+    pub attempt: u32,
+    /// An image that is present on the node.
+    pub image: Image,
+}
+
+/// Which part of a log is wanted, as the query of `pods/log` says it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LogOptions {
+    /// Keep going until the container ends.
+    pub follow: bool,
+    /// Only so many lines from the end.
+    pub tail: Option<usize>,
+    /// Only lines from this moment on.
+    pub since: Option<Timestamp>,
+    /// Each line begins with its time.
+    pub timestamps: bool,
+    /// Not more than so many bytes.
+    pub limit: Option<usize>,
+}
+
+/// What went wrong in a runtime.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum RuntimeError {
+    /// The image cannot be had; the text is for the user.
+    #[error("{0}")]
+    Image(String),
+    /// There is no such container.
+    #[error("container {0:?} not found")]
+    NotFound(String),
+    /// This runtime cannot do that.
+    #[error("{0} is not supported yet by this container runtime")]
+    Unsupported(&'static str),
+}
+
+/// What runs containers.
+#[async_trait]
+pub trait ContainerRuntime: Send + Sync {
+    /// Makes an image present on the pod's node. Takes as long as it takes; dropping the future gives up.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Image`] with the reason for the user.
+    async fn pull(&self, node: &str, image: &str, pod: &Pod) -> Result<Image, RuntimeError>;
+
+    /// Creates and starts a container; returns its id.
+    ///
+    /// # Errors
+    /// When the container cannot be created; nothing is left behind then.
+    async fn start(&self, request: StartRequest) -> Result<Arc<str>, RuntimeError>;
+
+    /// Asks a container to end (SIGTERM), makes it end (SIGKILL) after `grace`, and returns once it has ended.
+    ///
+    /// # Errors
+    /// When there is no such container. One that has ended already is no error.
+    async fn stop(&self, id: &str, grace: Duration) -> Result<(), RuntimeError>;
+
+    /// Forgets an ended container and its log.
+    ///
+    /// # Errors
+    /// When there is no such container.
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
+
+    /// What there is on a node; with `pod`, only that pod's containers.
+    ///
+    /// # Errors
+    /// When the runtime cannot be asked.
+    async fn list(&self, node: &str, pod: Option<&str>) -> Result<Listing, RuntimeError>;
+
+    /// What a container wrote.
+    ///
+    /// # Errors
+    /// When there is no such container.
+    async fn logs(&self, id: &str, options: LogOptions) -> Result<LogStream, RuntimeError>;
+
+    /// Runs a command in a running container and returns its exit code.
+    ///
+    /// # Errors
+    /// When there is no such container, or the runtime cannot execute commands.
+    async fn exec(&self, id: &str, command: &[String]) -> Result<i32, RuntimeError>;
+}

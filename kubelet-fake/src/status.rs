@@ -1,0 +1,389 @@
+//! Telling the API server what has become of pods: only what changed, at most one write in flight per pod, the
+//! latest word wins. At the end of a deleted pod's life its object is released.
+//!
+//! Must not know: why a status is what it is.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Result;
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use k8s_openapi::{
+    api::core::v1::{Pod, PodStatus},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    core::PartialObjectMeta,
+};
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::pod::OWN_CONDITIONS;
+
+/// How many requests are under way at once.
+const IN_FLIGHT: usize = 64;
+/// The first pause after a request that failed; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Something to tell about a pod.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// This is the pod's status now.
+    Status {
+        /// Which pod.
+        pod: Arc<Pod>,
+        /// What it is.
+        status: Box<PodStatus>,
+    },
+    /// This is how the API server has the pod now. Whoever else changed our part of the status is corrected.
+    Seen(Arc<Pod>),
+    /// Nothing runs any more: once the status is told, the object may go.
+    Release(Arc<Pod>),
+    /// The object is gone.
+    Forget(Arc<str>),
+}
+
+/// What is being told about one pod.
+struct Slot {
+    pod: Arc<Pod>,
+    /// What the API server has: what we sent last.
+    stored: PodStatus,
+    /// The resource version it got with that.
+    version: u64,
+    /// What it shall have.
+    wanted: Option<PodStatus>,
+    /// The pod as it came while a request was under way.
+    seen: Option<Arc<Pod>>,
+    release: bool,
+    busy: bool,
+    queued: bool,
+}
+
+/// A request that ended.
+struct Done {
+    uid: Arc<str>,
+    sent: Sent,
+    answer: Answer,
+}
+
+enum Sent {
+    Status(Box<PodStatus>),
+    Release,
+}
+
+/// What the API server said in the end.
+enum Answer {
+    /// Done; the pod has this resource version now.
+    Done(u64),
+    /// It will never do that.
+    Refused,
+    /// There is no such pod any more.
+    Gone,
+}
+
+/// Tells everything that comes through `words` until the token is cancelled.
+///
+/// # Errors
+/// Never: requests that fail are repeated, those that never can succeed are logged.
+pub(crate) async fn write(client: Client, mut words: mpsc::UnboundedReceiver<Word>, token: CancellationToken) -> Result<()> {
+    let mut desk = Desk::default();
+    let mut flying: FuturesUnordered<BoxFuture<'static, Done>> = FuturesUnordered::new();
+    loop {
+        while flying.len() < IN_FLIGHT
+            && let Some(request) = desk.next(&client)
+        {
+            flying.push(request);
+        }
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            Some(done) = flying.next(), if !flying.is_empty() => desk.done(done),
+            word = words.recv() => match word {
+                Some(word) => desk.take(word),
+                None => return Ok(()),
+            },
+        }
+    }
+}
+
+/// Who waits for what: no I/O here.
+#[derive(Default)]
+struct Desk {
+    slots: HashMap<Arc<str>, Slot>,
+    queue: VecDeque<Arc<str>>,
+}
+
+impl Desk {
+    fn take(&mut self, word: Word) {
+        match word {
+            Word::Status { pod, status } => self.slot(pod, |slot| slot.wanted = Some(*status)),
+            Word::Release(pod) => self.slot(pod, |slot| slot.release = true),
+            Word::Seen(pod) => self.seen(pod),
+            Word::Forget(uid) => {
+                // One that is busy is taken away when its request ends.
+                if let Some(slot) = self.slots.get_mut(&uid) {
+                    (slot.wanted, slot.seen, slot.release) = (None, None, false);
+                    if !slot.busy {
+                        self.slots.remove(&uid);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Compares what came from the API server with what was told, unless it is older.
+    fn seen(&mut self, pod: Arc<Pod>) {
+        let Some(uid) = pod.metadata.uid.as_deref() else { return };
+        let Some(slot) = self.slots.get_mut(uid) else { return };
+        if slot.busy {
+            slot.seen = Some(pod);
+            return;
+        }
+        // Our own writes come back too. What was never told by us cannot have been spoilt.
+        if slot.wanted.is_some() || slot.version == 0 || version(&pod.metadata) <= slot.version {
+            return;
+        }
+        let live = pod.status.clone().unwrap_or_default();
+        if patch(uid, &live, &slot.stored).is_some() {
+            let told = std::mem::replace(&mut slot.stored, live);
+            self.slot(pod, |slot| slot.wanted = Some(told));
+        }
+    }
+
+    fn slot(&mut self, pod: Arc<Pod>, change: impl FnOnce(&mut Slot)) {
+        let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
+        let slot = self.slots.entry(uid.clone()).or_insert_with(|| Slot {
+            stored: pod.status.clone().unwrap_or_default(),
+            version: 0,
+            pod: pod.clone(),
+            wanted: None,
+            seen: None,
+            release: false,
+            busy: false,
+            queued: false,
+        });
+        slot.pod = pod;
+        change(slot);
+        if !slot.busy && !slot.queued {
+            slot.queued = true;
+            self.queue.push_back(uid);
+        }
+    }
+
+    /// The next request to send.
+    fn next(&mut self, client: &Client) -> Option<BoxFuture<'static, Done>> {
+        loop {
+            let uid = self.queue.pop_front()?;
+            let Some(slot) = self.slots.get_mut(&uid) else { continue };
+            slot.queued = false;
+            let pods = Api::namespaced(client.clone(), slot.pod.metadata.namespace.as_deref().unwrap_or_default());
+            let name = slot.pod.metadata.name.clone().unwrap_or_default();
+            if let Some(wanted) = slot.wanted.take()
+                && let Some(patch) = patch(&uid, &slot.stored, &wanted)
+            {
+                slot.busy = true;
+                return Some(send_status(pods, name, uid, patch, Box::new(wanted)).boxed());
+            }
+            if slot.release {
+                (slot.busy, slot.release) = (true, false);
+                return Some(send_release(pods, name, uid).boxed());
+            }
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        let Done { uid, sent, answer } = done;
+        let Some(slot) = self.slots.get_mut(&uid) else { return };
+        slot.busy = false;
+        match (answer, sent) {
+            (Answer::Gone, _) => {
+                self.slots.remove(&uid);
+                return;
+            }
+            (Answer::Done(version), Sent::Status(status)) => (slot.stored, slot.version) = (*status, version),
+            (Answer::Refused, Sent::Status(status)) => slot.stored = *status,
+            (_, Sent::Release) => {}
+        }
+        if slot.wanted.is_some() || slot.release {
+            slot.queued = true;
+            self.queue.push_back(uid);
+        } else if let Some(pod) = slot.seen.take() {
+            self.seen(pod);
+        }
+    }
+}
+
+/// The resource version, as the number it is.
+fn version(meta: &ObjectMeta) -> u64 {
+    meta.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
+}
+
+/// The strategic merge patch that turns what is stored into what is wanted; `None` if there is nothing to do.
+/// The UID is a precondition: a pod of the same name that came later is not touched.
+fn patch(uid: &str, stored: &PodStatus, wanted: &PodStatus) -> Option<Value> {
+    let (old, new) = (fields(stored), fields(wanted));
+    let mut changed = Map::new();
+    for (key, value) in &new {
+        if old.get(key) != Some(value) {
+            changed.insert(key.clone(), value.clone());
+        }
+    }
+    for key in old.keys().filter(|key| !new.contains_key(*key)) {
+        changed.insert(key.clone(), Value::Null);
+    }
+    (!changed.is_empty()).then(|| json!({ "metadata": { "uid": uid }, "status": changed }))
+}
+
+/// The fields of a status that a kubelet writes.
+fn fields(status: &PodStatus) -> Map<String, Value> {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(status) else { return Map::new() };
+    if let Some(conditions) = fields.get_mut("conditions").and_then(Value::as_array_mut) {
+        conditions.retain(|condition| condition["type"].as_str().is_some_and(|kind| OWN_CONDITIONS.contains(&kind)));
+    }
+    fields
+}
+
+async fn send_status(pods: Api<PartialObjectMeta<Pod>>, name: String, uid: Arc<str>, patch: Value, status: Box<PodStatus>) -> Done {
+    let (patch, how) = (Patch::Strategic(patch), PatchParams::default());
+    let answer = insist(&name, || pods.patch_status(&name, &how, &patch).map(|result| result.map(|pod| version(&pod.metadata)))).await;
+    tracing::debug!(pod = %name, phase = status.phase, "status told");
+    Done { uid, sent: Sent::Status(status), answer }
+}
+
+async fn send_release(pods: Api<PartialObjectMeta<Pod>>, name: String, uid: Arc<str>) -> Done {
+    let preconditions = Preconditions { uid: Some(uid.to_string()), resource_version: None };
+    let how = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }.grace_period(0);
+    let answer = insist(&name, || pods.delete(&name, &how).map(|result| result.map(|_| 0))).await;
+    Done { uid, sent: Sent::Release, answer }
+}
+
+/// Repeats a request until the server has answered it for good.
+async fn insist<F: Future<Output = kube::Result<u64>>>(pod: &str, request: impl Fn() -> F) -> Answer {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match request().await {
+            Ok(version) => return Answer::Done(version),
+            // There is no pod of the name, or another one by now.
+            Err(kube::Error::Api(status)) if status.code == 404 || (status.code == 409 && status.message.contains("UID")) => {
+                return Answer::Gone;
+            }
+            Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 405 | 413 | 415 | 422) => {
+                tracing::error!(pod, error = status.message, "the API server refuses a pod's status");
+                return Answer::Refused;
+            }
+            Err(error) => {
+                tracing::debug!(pod, %error, "a pod's status is told again soon");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+    use kube::client::Body;
+    use mini_daemon::tasks::Tasks;
+
+    use super::*;
+
+    fn pod() -> Arc<Pod> {
+        let pod = json!({ "metadata": { "name": "web", "namespace": "default", "uid": "u" }, "status": { "phase": "Pending" } });
+        Arc::new(serde_json::from_value(pod).unwrap())
+    }
+
+    fn status(phase: &str, more: Value) -> PodStatus {
+        let mut status = json!({ "phase": phase });
+        json_patch::merge(&mut status, &more);
+        serde_json::from_value(status).unwrap()
+    }
+
+    #[test]
+    fn a_patch_holds_what_changed_and_no_condition_of_others() {
+        let stored = status("Pending", json!({ "reason": "Odd", "podIP": "10.244.1.2" }));
+        let conditions = json!([{ "type": "Ready", "status": "True" }, { "type": "Foreign", "status": "True" }]);
+        let wanted = status("Running", json!({ "podIP": "10.244.1.2", "conditions": conditions }));
+        let expected = json!({
+            "metadata": { "uid": "u" },
+            "status": { "phase": "Running", "reason": null, "conditions": [{ "type": "Ready", "status": "True" }] },
+        });
+        assert_eq!(patch("u", &stored, &wanted), Some(expected));
+        assert_eq!(patch("u", &wanted, &wanted), None);
+    }
+
+    /// Requests in short, from a server that answers each after a second of virtual time.
+    async fn told(words: Vec<Word>) -> Vec<String> {
+        let (requests, mut seen) = mpsc::unbounded_channel();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let requests = requests.clone();
+            async move {
+                let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+                let body: Value = serde_json::from_slice(&request.into_body().collect_bytes().await?).unwrap_or_default();
+                let what = if method == "DELETE" { &body["gracePeriodSeconds"] } else { &body["status"]["phase"] };
+                requests.send(format!("{method} {path} {what}"))?;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Response::new(Body::from(
+                    b"{\"metadata\":{\"resourceVersion\":\"7\"}}".to_vec(),
+                )))
+            }
+        });
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut tasks = Tasks::new();
+        tasks.spawn("writer", write(Client::new(service, "default"), receiver, tasks.token()));
+        for word in words {
+            sender.send(word).unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        tasks.token().cancel();
+        tasks.join().await.unwrap();
+        std::iter::from_fn(|| seen.try_recv().ok()).collect()
+    }
+
+    fn say(phase: &str) -> Word {
+        Word::Status { pod: pod(), status: Box::new(status(phase, json!({}))) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_request_at_a_time_and_the_latest_word_wins() {
+        let requests = told(vec![say("Running"), say("Failed"), say("Succeeded"), Word::Release(pod())]).await;
+        let path = "/api/v1/namespaces/default/pods/web";
+        let expected =
+            [format!("PATCH {path}/status \"Running\""), format!("PATCH {path}/status \"Succeeded\""), format!("DELETE {path} 0")];
+        assert_eq!(requests, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_known_is_not_told() {
+        assert!(told(vec![say("Pending")]).await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_more_is_told_about_a_pod_that_is_gone() {
+        let requests = told(vec![say("Running"), say("Failed"), Word::Forget("u".into())]).await;
+        assert_eq!(requests.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_others_spoil_is_corrected_and_echoes_are_not() {
+        let seen = |version: &str, phase: &str| {
+            let mut pod = Pod::clone(&pod());
+            pod.metadata.resource_version = Some(version.to_owned());
+            pod.status = Some(status(phase, json!({})));
+            Word::Seen(Arc::new(pod))
+        };
+        // The echo comes before the answer, the spoilt one after it.
+        let words = vec![say("Running"), seen("7", "Running"), seen("6", "Pending"), seen("9", "Unknown")];
+        let requests = told(words).await;
+        assert_eq!(requests.len(), 2, "{requests:?}");
+        assert!(requests[1].ends_with("\"Running\""));
+        assert_eq!(told(vec![say("Running"), seen("6", "Pending"), seen("7", "Running")]).await.len(), 1);
+    }
+}

@@ -1,0 +1,417 @@
+//! The state of every pod of the fleet, moved on by events, reports and timers: one loop, and no task for an idle pod.
+//!
+//! The loop only carries: what to do is decided by [`pod::next`], done by [`relist`], told by [`status`](crate::status).
+//!
+//! Must not know: HTTP, what containers are made of.
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use futures::{StreamExt, stream::FuturesUnordered};
+use jiff::SignedDuration;
+use k8s_openapi::api::core::v1::{Node, Pod};
+use mini_daemon::events::{self, Recorder};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{MissedTickBehavior, interval, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    node::Facts,
+    pod::{self, Action, Memory, Outcome, Remark, Scene, admission},
+    relist::{self, Job, Report},
+    runtime::{ContainerRuntime, Listing, Now},
+    slot::Slot,
+    status::Word,
+    timers::Timers,
+};
+
+/// How often everything the runtime has is looked at, in case a hint was lost.
+const SWEEP: Duration = Duration::from_secs(60);
+/// When a pod that got no IP is tried again.
+const NETWORK_RETRY: SignedDuration = SignedDuration::from_secs(10);
+/// The longest sleep without a look at the clock.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
+
+/// A pod's UID.
+type Uid = Arc<str>;
+
+/// What the worker is told or asked.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// A list of all pods begins.
+    Listing,
+    /// A pod is new, changed or listed.
+    Pod(Box<Pod>),
+    /// The list is complete: what was not in it is gone.
+    Listed,
+    /// A pod's object is gone.
+    Gone(Uid),
+    /// A node of ours changed.
+    Node(Box<Node>),
+    /// Which pod has this namespace and name, and on which node?
+    Find(String, String, oneshot::Sender<Option<(Arc<Pod>, Arc<str>)>>),
+    /// Which pods are there?
+    All(oneshot::Sender<Vec<Arc<Pod>>>),
+}
+
+/// Where the worker's words go and its facts come from.
+pub(crate) struct Links {
+    /// What runs containers.
+    pub(crate) runtime: Arc<dyn ContainerRuntime>,
+    /// Who tells the API server.
+    pub(crate) words: mpsc::UnboundedSender<Word>,
+    /// Who sends Events.
+    pub(crate) recorder: Recorder,
+    /// The present moment.
+    pub(crate) now: Now,
+}
+
+/// Everything about one pod.
+struct Entry {
+    pod: Arc<Pod>,
+    node: Arc<str>,
+    /// `None` until the runtime was asked for the first time.
+    known: Option<(Memory, Listing)>,
+    /// Cancels the job under way.
+    job: Option<CancellationToken>,
+    /// Something happened while a job was under way.
+    again: bool,
+    /// The object is gone; what runs must go too.
+    gone: bool,
+    /// The last list it was in.
+    listed: u64,
+}
+
+/// The loop's state.
+pub(crate) struct Worker {
+    links: Links,
+    nodes: HashMap<Arc<str>, Slot>,
+    pods: HashMap<Uid, Entry>,
+    names: HashMap<(String, String), Uid>,
+    timers: Timers<Uid>,
+    jobs: FuturesUnordered<futures::future::BoxFuture<'static, Report>>,
+    lists: u64,
+    /// Whether there was a complete list yet.
+    complete: bool,
+}
+
+impl Worker {
+    /// A worker for these nodes, without pods.
+    pub(crate) fn new(links: Links, nodes: impl IntoIterator<Item = (Arc<Facts>, Node)>) -> Self {
+        let slot = |(facts, node): (Arc<Facts>, Node)| {
+            let recorder = links.recorder.on_host(&facts.name);
+            (facts.name.clone(), Slot::new(facts, node, recorder))
+        };
+        let nodes = nodes.into_iter().map(slot).collect();
+        Self {
+            links,
+            nodes,
+            pods: HashMap::new(),
+            names: HashMap::new(),
+            timers: Timers::default(),
+            jobs: FuturesUnordered::new(),
+            lists: 0,
+            complete: false,
+        }
+    }
+
+    /// Works until the token is cancelled or nobody sends messages any more.
+    ///
+    /// # Errors
+    /// Never.
+    pub(crate) async fn run(
+        mut self,
+        mut messages: mpsc::Receiver<Message>,
+        mut hints: mpsc::UnboundedReceiver<Uid>,
+        token: CancellationToken,
+    ) -> Result<()> {
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let pause = self.timers.next().map(|at| until(at, &self.links.now));
+            tokio::select! {
+                () = token.cancelled() => return Ok(()),
+                Some(report) = self.jobs.next(), if !self.jobs.is_empty() => self.report(report),
+                message = messages.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => return Ok(()),
+                },
+                Some(uid) = hints.recv() => self.look(&uid),
+                () = sleep(pause.unwrap_or(LONGEST_SLEEP)) => {}
+                _ = sweep.tick() => self.sweep().await,
+            }
+            let now = (self.links.now)();
+            while let Some(uid) = self.timers.due(now) {
+                self.step(&uid);
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Listing => self.lists += 1,
+            Message::Pod(pod) => self.update(*pod),
+            Message::Listed => {
+                self.complete = true;
+                let absent = |(uid, entry): (&Uid, &Entry)| (entry.listed < self.lists && !entry.gone).then(|| uid.clone());
+                let absent: Vec<_> = self.pods.iter().filter_map(absent).collect();
+                for uid in absent {
+                    self.leave(&uid);
+                }
+            }
+            Message::Gone(uid) => self.leave(&uid),
+            Message::Node(node) => {
+                if let Some(slot) = node.metadata.name.as_deref().and_then(|name| self.nodes.get_mut(name)) {
+                    slot.node = *node;
+                }
+            }
+            // Whoever asked may have gone away meanwhile.
+            Message::Find(namespace, name, reply) => {
+                let entry = self.names.get(&(namespace, name)).and_then(|uid| self.pods.get(uid));
+                let _ = reply.send(entry.map(|entry| (entry.pod.clone(), entry.node.clone())));
+            }
+            Message::All(reply) => {
+                let _ = reply.send(self.pods.values().filter(|entry| !entry.gone).map(|entry| entry.pod.clone()).collect());
+            }
+        }
+    }
+
+    /// A pod is new or changed.
+    fn update(&mut self, mut pod: Pod) {
+        pod.metadata.managed_fields = None;
+        let Some(uid) = pod.metadata.uid.as_deref().map(Uid::from) else { return };
+        let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).filter(|node| self.nodes.contains_key(*node)) else {
+            return;
+        };
+        let node: Arc<str> = node.into();
+        let name = (pod.metadata.namespace.clone().unwrap_or_default(), pod.metadata.name.clone().unwrap_or_default());
+        let pod = Arc::new(pod);
+        let Some(entry) = self.pods.get_mut(&uid) else {
+            tracing::debug!(pod = name.1, namespace = name.0, %node, "pod is new here");
+            let entry = Entry { pod, node, known: None, job: None, again: false, gone: false, listed: self.lists };
+            self.pods.insert(uid.clone(), entry);
+            self.names.insert(name, uid.clone());
+            self.look(&uid);
+            return;
+        };
+        entry.listed = self.lists;
+        if entry.gone {
+            return;
+        }
+        let old = std::mem::replace(&mut entry.pod, pod);
+        let (old, new) = (&old.metadata, &entry.pod.metadata);
+        // Our own writes come back as events: only what others may change is a reason to act.
+        let sooner = new.deletion_timestamp.is_some()
+            && (old.deletion_timestamp.is_none() || new.deletion_grace_period_seconds < old.deletion_grace_period_seconds);
+        if sooner && let Some(job) = &entry.job {
+            job.cancel();
+        }
+        let seen = Word::Seen(entry.pod.clone());
+        self.tell(seen);
+        self.step(&uid);
+    }
+
+    /// A pod's object is gone.
+    fn leave(&mut self, uid: &Uid) {
+        let Some(entry) = self.pods.get_mut(uid) else { return };
+        entry.gone = true;
+        if let Some(job) = &entry.job {
+            job.cancel();
+        }
+        let meta = &entry.pod.metadata;
+        let name = (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
+        if self.names.get(&name) == Some(uid) {
+            self.names.remove(&name);
+        }
+        self.tell(Word::Forget(uid.clone()));
+        self.step(uid);
+    }
+
+    /// Asks the runtime about a pod.
+    fn look(&mut self, uid: &Uid) {
+        self.start(uid, Vec::new());
+    }
+
+    fn start(&mut self, uid: &Uid, actions: Vec<Action>) {
+        let Some(entry) = self.pods.get_mut(uid) else { return };
+        if entry.job.is_some() {
+            entry.again = true;
+            return;
+        }
+        let cancel = CancellationToken::new();
+        entry.job = Some(cancel.clone());
+        let job = Job { pod: entry.pod.clone(), uid: uid.clone(), node: entry.node.clone(), actions, cancel };
+        self.jobs.push(Box::pin(relist::perform(self.links.runtime.clone(), job)));
+    }
+
+    /// A job has ended.
+    fn report(&mut self, report: Report) {
+        let Report { uid, outcomes, listing } = report;
+        let Some(entry) = self.pods.get_mut(&uid) else { return };
+        entry.job = None;
+        let again = std::mem::take(&mut entry.again);
+        match (listing, &mut entry.known) {
+            (Ok(listing), Some((memory, observed))) => {
+                *observed = listing;
+                let now = (self.links.now)();
+                let remarks: Vec<_> = outcomes.into_iter().flat_map(|outcome| memory.learn(outcome, now)).collect();
+                self.say(&uid, &remarks);
+            }
+            (Ok(listing), None) => self.admit(&uid, listing),
+            (Err(error), _) => {
+                tracing::warn!(pod = %uid, %error, "the container runtime does not answer");
+                self.timers.set(&uid, Some((self.links.now)() + NETWORK_RETRY));
+                return;
+            }
+        }
+        if again { self.look(&uid) } else { self.step(&uid) }
+    }
+
+    /// The first look at a pod has ended: take it in.
+    fn admit(&mut self, uid: &Uid, listing: Listing) {
+        let Some(entry) = self.pods.get_mut(uid) else { return };
+        let Some(slot) = self.nodes.get_mut(&entry.node) else { return };
+        let mut memory = Memory::adopt(&entry.pod, &listing);
+        let mut refused = None;
+        if !pod::is_over(&memory.told) && !entry.gone {
+            // One that was accepted before stays accepted.
+            let accepted = memory.told.start_time.is_some();
+            match admission::admit(&entry.pod, &slot.node, slot.used()) {
+                Err(verdict) if !accepted && entry.pod.metadata.deletion_timestamp.is_none() => {
+                    refused = Some(Remark::pod(true, verdict.reason.clone(), &verdict.message));
+                    let message = format!("Pod was rejected: {}", verdict.message);
+                    memory.verdict = Some(pod::Verdict { message, ..verdict });
+                }
+                _ => slot.reserve(uid, admission::requests(&entry.pod), memory.ip),
+            }
+        }
+        entry.known = Some((memory, listing));
+        self.say(uid, refused.as_slice());
+    }
+
+    /// Decides what to do next with a pod, and has it done.
+    fn step(&mut self, uid: &Uid) {
+        let Some(entry) = self.pods.get_mut(uid) else { return };
+        if entry.job.is_some() {
+            entry.again = true;
+            return;
+        }
+        let Some((memory, observed)) = &mut entry.known else { return self.look(uid) };
+        if entry.gone {
+            let (actions, remarks) = pod::clear(&entry.pod, observed);
+            self.timers.set(uid, None);
+            self.say(uid, &remarks);
+            if actions.is_empty() {
+                self.drop(uid)
+            } else {
+                self.start(uid, actions)
+            }
+            return;
+        }
+        let Some(slot) = self.nodes.get_mut(&entry.node) else { return };
+        let now = (self.links.now)();
+        let mut step = pod::next(&Scene { pod: &entry.pod, host_ip: IpAddr::V4(slot.facts.ip), observed, memory, now });
+        memory.keep(&step);
+        if pod::is_over(&memory.told) && step.actions.is_empty() {
+            slot.release(uid);
+        }
+        let mut wake = step.wake;
+        let mut actions = std::mem::take(&mut step.actions);
+        if actions.first() == Some(&Action::Network) {
+            let host_network = entry.pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true));
+            match slot.connect(uid, host_network) {
+                Some(ip) => {
+                    memory.learn(Outcome::Networked(ip), now);
+                    actions.remove(0);
+                }
+                None => {
+                    let message = format!("Failed to create pod sandbox: no IP addresses available in range {}", slot.facts.pod_cidr);
+                    step.remarks = vec![Remark::pod(true, "FailedCreatePodSandBox", &message)];
+                    actions.clear();
+                    wake = Some(now + NETWORK_RETRY);
+                }
+            }
+        }
+        self.timers.set(uid, wake);
+        let pod = entry.pod.clone();
+        if let Some(status) = step.status {
+            self.tell(Word::Status { pod: pod.clone(), status: Box::new(status) });
+        }
+        if step.release {
+            self.tell(Word::Release(pod));
+        }
+        self.say(uid, &step.remarks);
+        if !actions.is_empty() {
+            self.start(uid, actions);
+        }
+    }
+
+    /// Nothing is left of a pod.
+    fn drop(&mut self, uid: &Uid) {
+        if let Some(entry) = self.pods.remove(uid)
+            && let Some(slot) = self.nodes.get_mut(&entry.node)
+        {
+            slot.release(uid);
+        }
+    }
+
+    fn tell(&self, word: Word) {
+        // The words of a process that is ending are not missed.
+        let _ = self.links.words.send(word);
+    }
+
+    fn say(&self, uid: &Uid, remarks: &[Remark]) {
+        let Some(entry) = self.pods.get(uid).filter(|_| !remarks.is_empty()) else { return };
+        let Some(slot) = self.nodes.get(&entry.node) else { return };
+        let mut about = events::reference(&*entry.pod);
+        for remark in remarks {
+            about.field_path = remark.container.as_deref().map(|name| field_path(&entry.pod, name));
+            if remark.warning {
+                slot.recorder.warning(&about, &remark.reason, remark.message.as_str());
+            } else {
+                slot.recorder.normal(&about, &remark.reason, remark.message.as_str());
+            }
+        }
+    }
+
+    /// Compares what the runtime has with what is known, and looks again where they differ.
+    async fn sweep(&mut self) {
+        let mut strange: Vec<(Uid, Arc<str>)> = Vec::new();
+        for node in self.nodes.keys() {
+            let Ok(listing) = self.links.runtime.list(node, None).await else { continue };
+            for container in &listing.containers {
+                let known = self.pods.get(&container.pod).is_some_and(|entry| {
+                    entry.job.is_some() || entry.known.as_ref().is_some_and(|(_, observed)| observed.containers.contains(container))
+                });
+                if !known {
+                    strange.push((container.pod.clone(), node.clone()));
+                }
+            }
+        }
+        for (uid, node) in strange {
+            // Before the first complete list every pod is unknown.
+            if !self.pods.contains_key(&uid) && self.complete {
+                let mut pod = Pod::default();
+                pod.metadata.uid = Some(uid.to_string());
+                let entry = Entry { pod: Arc::new(pod), node, known: None, job: None, again: false, gone: true, listed: self.lists };
+                self.pods.insert(uid.clone(), entry);
+            }
+            self.look(&uid);
+        }
+    }
+}
+
+/// How long it is until `at`.
+fn until(at: jiff::Timestamp, now: &Now) -> Duration {
+    Duration::try_from(at.duration_since(now())).unwrap_or_default().min(LONGEST_SLEEP)
+}
+
+fn field_path(pod: &Pod, container: &str) -> String {
+    let init = pod.spec.as_ref().is_some_and(|spec| spec.init_containers.iter().flatten().any(|init| init.name == container));
+    format!("spec.{}{{{container}}}", if init { "initContainers" } else { "containers" })
+}
+
+#[cfg(test)]
+mod tests;

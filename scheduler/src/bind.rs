@@ -1,0 +1,171 @@
+//! The hands of the scheduler: it stores bindings, many at a time, and tells pods that cannot be placed why, as an Event and as
+//! their PodScheduled condition. Decides nothing; every outcome goes back as an input.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::core::v1::{Binding, ObjectReference},
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams, PostParams},
+};
+use mini_daemon::{clock, events::Recorder};
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
+
+use crate::{
+    pod::{PodInfo, PodView},
+    scheduler::Input,
+};
+
+/// How many pods are told at once why they wait.
+const REPORTS_IN_FLIGHT: usize = 16;
+
+/// What the hands hold.
+#[derive(Clone)]
+pub(crate) struct Hands {
+    pub(crate) client: Client,
+    pub(crate) recorder: Recorder,
+    pub(crate) inputs: mpsc::Sender<Input>,
+}
+
+/// A pod, and the node it goes to.
+pub(crate) type BindJob = (Arc<PodInfo>, Arc<str>);
+/// A pod, and why it waits.
+pub(crate) type ReportJob = (Arc<PodInfo>, String);
+
+impl Hands {
+    /// Stores bindings, up to `in_flight` at once, until no more can come.
+    pub(crate) async fn bind_all(self, jobs: mpsc::Receiver<BindJob>, in_flight: usize) {
+        ReceiverStream::new(jobs).for_each_concurrent(in_flight, |(pod, node)| self.bind(pod, node)).await;
+    }
+
+    /// Tells pods why they wait, until no more can come.
+    pub(crate) async fn report_all(self, jobs: mpsc::UnboundedReceiver<ReportJob>) {
+        let hands = &self;
+        let report = |(pod, message): ReportJob| async move { hands.report(&pod, "Unschedulable", message).await };
+        UnboundedReceiverStream::new(jobs).for_each_concurrent(REPORTS_IN_FLIGHT, report).await;
+    }
+
+    async fn bind(&self, pod: Arc<PodInfo>, node: Arc<str>) {
+        let answer: Result<IgnoredAny, _> =
+            self.pods(&pod).create_subresource("binding", &pod.name, &PostParams::default(), &binding(&pod, &node)).await;
+        let outcome = match answer {
+            Ok(_) => {
+                tracing::info!(%pod, %node, "bound");
+                self.recorder.normal(&pod.reference(), "Scheduled", format!("Successfully assigned {pod} to {node}"));
+                Input::Bound(pod.uid.clone())
+            }
+            Err(error) => {
+                self.bind_failed(&pod, &node, error).await;
+                Input::BindFailed(pod.uid.clone())
+            }
+        };
+        self.tell(outcome).await;
+    }
+
+    async fn bind_failed(&self, pod: &PodInfo, node: &str, error: kube::Error) {
+        match error {
+            // Deleted, or bound by someone else: the watch will say so, or has said so.
+            kube::Error::Api(status) if matches!(status.code, 404 | 409) => {
+                tracing::debug!(%pod, node, message = status.message, "the pod is not to be bound any more");
+            }
+            kube::Error::Api(status) => {
+                tracing::warn!(%pod, node, message = status.message, "binding rejected");
+                let message = format!("binding rejected: running Bind plugin \"DefaultBinder\": {}", status.message);
+                self.report(pod, "SchedulerError", message).await;
+            }
+            error => tracing::warn!(%pod, node, %error, "the API server cannot be asked to bind"),
+        }
+    }
+
+    async fn report(&self, pod: &PodInfo, reason: &str, message: String) {
+        self.recorder.warning(&pod.reference(), "FailedScheduling", message.as_str());
+        let Some(patch) = status_patch(pod, reason, &message, clock::now()) else { return };
+        match self.pods(pod).patch_status(&pod.name, &PatchParams::default(), &Patch::Strategic(patch)).await {
+            Ok(_) => tracing::info!(%pod, reason, message, "unschedulable"),
+            Err(kube::Error::Api(status)) if status.code == 409 => self.tell(Input::ReportOutdated(pod.uid.clone())).await,
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            Err(error) => tracing::warn!(%pod, %error, "cannot store why a pod waits"),
+        }
+    }
+
+    fn pods(&self, pod: &PodInfo) -> Api<PodView> {
+        Api::namespaced(self.client.clone(), &pod.namespace)
+    }
+
+    async fn tell(&self, outcome: Input) {
+        // It fails only when the scheduler has ended, and then nobody needs to know.
+        let _ = self.inputs.send(outcome).await;
+    }
+}
+
+fn binding(pod: &PodInfo, node: &str) -> Binding {
+    Binding {
+        metadata: ObjectMeta {
+            name: Some(pod.name.clone()),
+            namespace: Some(pod.namespace.clone()),
+            uid: Some(pod.uid.to_string()),
+            ..ObjectMeta::default()
+        },
+        target: ObjectReference { kind: Some("Node".to_owned()), name: Some(node.to_owned()), ..ObjectReference::default() },
+    }
+}
+
+/// The patch that gives a pod its condition, unless it has it already. It applies only to the state of the pod that was judged:
+/// otherwise it could arrive after a later binding and deny it.
+fn status_patch(pod: &PodInfo, reason: &str, message: &str, now: Timestamp) -> Option<Value> {
+    let before = pod.condition.as_ref().filter(|condition| condition.status == "False");
+    if before.is_some_and(|condition| condition.reason == reason && condition.message == message) {
+        return None;
+    }
+    let mut condition = json!({"type": "PodScheduled", "status": "False", "reason": reason, "message": message});
+    if before.is_none() {
+        condition["lastTransitionTime"] = json!(Time(now));
+    }
+    Some(json!({
+        "metadata": {"uid": &*pod.uid, "resourceVersion": pod.resource_version},
+        "status": {"conditions": [condition]},
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{framework::testing, pod::Condition};
+
+    fn pod(condition: Option<Value>) -> PodInfo {
+        let condition = condition.map(|condition| serde_json::from_value::<Condition>(condition).unwrap());
+        PodInfo { resource_version: "7".into(), condition, ..testing::pod("a") }
+    }
+
+    #[test]
+    fn a_condition_is_written_only_when_it_says_something_new() {
+        let had =
+            |status: &str, message: &str| json!({"type": "PodScheduled", "status": status, "reason": "Unschedulable", "message": message});
+        for (before, patched, transition) in [
+            (None, true, true),
+            (Some(had("True", "m")), true, true),
+            (Some(had("False", "other")), true, false),
+            (Some(had("False", "m")), false, false),
+        ] {
+            let patch = status_patch(&pod(before.clone()), "Unschedulable", "m", Timestamp::UNIX_EPOCH);
+            assert_eq!(patch.is_some(), patched, "{before:?}");
+            let transitioned = patch.is_some_and(|patch| !patch["status"]["conditions"][0]["lastTransitionTime"].is_null());
+            assert_eq!(transitioned, transition, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn the_patch_is_for_the_judged_state_only() {
+        let patch = status_patch(&pod(None), "Unschedulable", "m", Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(patch["metadata"], json!({"uid": "a", "resourceVersion": "7"}));
+        assert_eq!(patch["status"]["conditions"][0]["lastTransitionTime"], "1970-01-01T00:00:00Z");
+    }
+}

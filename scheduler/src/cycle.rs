@@ -1,0 +1,342 @@
+//! The choice itself, as a pure function: which node for this pod, or why none. Filter until enough nodes are found, score those,
+//! take one of the best. Time does not matter here, and chance is an argument.
+
+use crate::{
+    diagnosis::{Diagnosis, Preemption, Reasons},
+    framework::{PluginSet, Reason, Refusal},
+    plugins::PLUGINS,
+    pod::PodInfo,
+    snapshot::Snapshot,
+};
+
+/// Clusters up to this size are searched entirely; larger ones until at least this many nodes would do.
+const ENOUGH_NODES: usize = 100;
+
+/// What the outcome depends on besides the cluster and the pod.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Draw {
+    /// Random bits, to choose among equally good nodes.
+    pub random: u64,
+    /// The row at which to begin, so that all nodes get their turn in clusters that are not searched entirely.
+    pub start: usize,
+}
+
+/// What came out of one cycle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Where the pod goes.
+    pub decision: Decision,
+    /// The row at which the next cycle should begin.
+    pub next_start: usize,
+}
+
+/// Where a pod goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// To this node.
+    Place(Placement),
+    /// Nowhere, for now.
+    Refuse(Diagnosis),
+}
+
+/// A node that was chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Its row.
+    pub row: usize,
+    /// Its weighted score; 0 when it was the only one.
+    pub score: i64,
+    /// How many nodes would have done.
+    pub feasible: usize,
+    /// How many nodes were looked at.
+    pub evaluated: usize,
+}
+
+/// Chooses a node for a pod.
+#[must_use]
+pub fn schedule(snapshot: &Snapshot, pod: &PodInfo, draw: Draw) -> Outcome {
+    let search = Search::run(snapshot, pod, draw.start);
+    let next_start = search.next_start;
+    if search.feasible.is_empty() {
+        return Outcome { decision: Decision::Refuse(search.diagnose(snapshot, pod)), next_start };
+    }
+    let feasible = search.feasible.len();
+    let evaluated = feasible + search.refused.len();
+    let (row, score) = match search.feasible[..] {
+        [only] => (only, 0),
+        _ => best(&search.feasible, &totals(snapshot, pod, &search.feasible), draw.random),
+    };
+    Outcome { decision: Decision::Place(Placement { row, score, feasible, evaluated }), next_start }
+}
+
+/// The first half of a cycle: who would do, and who refused.
+struct Search {
+    feasible: Vec<usize>,
+    /// Row, plugin, and why.
+    refused: Vec<(usize, usize, Refusal)>,
+    /// The plugin that confined the search to nodes the pod names.
+    narrowed_by: Option<usize>,
+    next_start: usize,
+}
+
+impl Search {
+    fn run(snapshot: &Snapshot, pod: &PodInfo, start: usize) -> Self {
+        let mut search = Self { feasible: Vec::new(), refused: Vec::new(), narrowed_by: None, next_start: start };
+        let filters: Vec<usize> = (0..PLUGINS.len()).filter(|index| PLUGINS[*index].filters(pod)).collect();
+        let narrow = |index: usize| PLUGINS[index].narrow(pod).map(|names| (index, names));
+        if let Some((index, names)) = (0..PLUGINS.len()).find_map(narrow) {
+            search.narrowed_by = Some(index);
+            for row in names.into_iter().filter_map(|name| snapshot.row_of(name)) {
+                search.look_at(snapshot, pod, &filters, row);
+            }
+            return search;
+        }
+        let (nodes, wanted) = (snapshot.len(), feasible_nodes_to_find(snapshot.len()));
+        if nodes == 0 {
+            return search;
+        }
+        let start = start % nodes;
+        let mut looked_at = 0;
+        for row in (start..nodes).chain(0..start) {
+            search.look_at(snapshot, pod, &filters, row);
+            looked_at += 1;
+            if search.feasible.len() == wanted {
+                break;
+            }
+        }
+        search.next_start = (start + looked_at) % nodes;
+        search
+    }
+
+    fn look_at(&mut self, snapshot: &Snapshot, pod: &PodInfo, filters: &[usize], row: usize) {
+        let node = snapshot.node(row);
+        for index in filters {
+            if let Err(refusal) = PLUGINS[*index].filter(pod, node) {
+                self.refused.push((row, *index, refusal));
+                return;
+            }
+        }
+        self.feasible.push(row);
+    }
+
+    /// Puts the refusals of all nodes into words.
+    fn diagnose(self, snapshot: &Snapshot, pod: &PodInfo) -> Diagnosis {
+        let (mut reasons, mut useless, mut refused_by) = (Reasons::default(), Reasons::default(), PluginSet::default());
+        let not_helpful = Reason::from("Preemption is not helpful for scheduling");
+        let no_victims = Reason::from("No preemption victims found for incoming pod");
+        for (row, index, refusal) in &self.refused {
+            refused_by.insert(*index);
+            refusal.reasons.iter().for_each(|reason| reasons.add(reason, 1));
+            if !refusal.resolvable {
+                useless.add(&not_helpful, 1);
+            } else if snapshot.node(*row).pods().iter().all(|other| other.wants.priority >= pod.wants.priority) {
+                useless.add(&no_victims, 1);
+            } else {
+                // There are pods to evict, but it was not done: then upstream repeats the reasons.
+                refusal.reasons.iter().for_each(|reason| useless.add(reason, 1));
+            }
+        }
+        if let Some(index) = self.narrowed_by {
+            let others = snapshot.len() - self.refused.len();
+            refused_by.insert(index);
+            reasons.add(&format!("node(s) didn't satisfy plugin(s) [{}]", PLUGINS[index].name()).into(), others);
+            useless.add(&not_helpful, others);
+        }
+        let preemption = if pod.wants.never_preempts { Preemption::Never } else { Preemption::Useless(useless) };
+        Diagnosis { nodes: snapshot.len(), reasons, preemption, refused_by }
+    }
+}
+
+/// Upstream's adaptive sampling: of 100 nodes all, of 500 46 %, of 5,000 10 %, never less than 5 % or 100 nodes.
+fn feasible_nodes_to_find(nodes: usize) -> usize {
+    if nodes < ENOUGH_NODES {
+        return nodes;
+    }
+    let percentage = 50_usize.saturating_sub(nodes / 125).max(5);
+    (nodes * percentage / 100).max(ENOUGH_NODES)
+}
+
+/// The weighted scores of these rows.
+fn totals(snapshot: &Snapshot, pod: &PodInfo, rows: &[usize]) -> Vec<i64> {
+    let (mut totals, mut scores) = (vec![0; rows.len()], Vec::with_capacity(rows.len()));
+    for plugin in PLUGINS {
+        let weight = plugin.weight(pod);
+        if weight == 0 {
+            continue;
+        }
+        scores.clear();
+        scores.extend(rows.iter().map(|row| plugin.score(pod, snapshot.node(*row))));
+        plugin.normalize(&mut scores);
+        totals.iter_mut().zip(&scores).for_each(|(total, score)| *total += weight * score);
+    }
+    totals
+}
+
+/// One of the rows with the highest score, and that score.
+fn best(rows: &[usize], totals: &[i64], random: u64) -> (usize, i64) {
+    let highest = totals.iter().copied().max().unwrap_or(0);
+    let ties = || rows.iter().zip(totals).filter(|(_, total)| **total == highest);
+    let nth = random % ties().count().max(1) as u64;
+    (ties().nth(nth as usize).map_or(rows[0], |(row, _)| *row), highest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use expect_test::{Expect, expect};
+    use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Taint};
+
+    use super::*;
+    use crate::{
+        amounts::Load,
+        framework::testing::{node, pod},
+        node::NodeInfo,
+    };
+
+    /// The recorded cluster: three nodes and a tainted one.
+    fn four() -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for name in ["node-0000", "node-0001", "node-0002"] {
+            snapshot.apply_node(node(name));
+        }
+        let taints = vec![Taint { key: "k".into(), effect: "NoSchedule".into(), ..Taint::default() }];
+        snapshot.apply_node(NodeInfo { taints, ..node("tainted") });
+        snapshot
+    }
+
+    fn wanting(name: &str, cpu: i64) -> PodInfo {
+        let mut pod = pod(name);
+        pod.wants.amounts.cpu = cpu;
+        pod.wants.load = Load { cpu, memory: 0 };
+        pod
+    }
+
+    fn on_node(name: &str) -> PodInfo {
+        let field = NodeSelectorRequirement { key: "metadata.name".into(), operator: "In".into(), values: Some(vec![name.into()]) };
+        let mut pod = pod("p");
+        pod.wants.required = Some(vec![NodeSelectorTerm { match_fields: Some(vec![field]), match_expressions: None }]);
+        pod
+    }
+
+    fn refused(snapshot: &Snapshot, pod: &PodInfo, want: Expect) {
+        match schedule(snapshot, pod, Draw::default()).decision {
+            Decision::Refuse(diagnosis) => want.assert_eq(&diagnosis.to_string()),
+            Decision::Place(placement) => panic!("placed: {placement:?}"),
+        }
+    }
+
+    fn placed(outcome: Outcome) -> Placement {
+        match outcome.decision {
+            Decision::Place(placement) => placement,
+            Decision::Refuse(diagnosis) => panic!("{diagnosis}"),
+        }
+    }
+
+    #[test]
+    fn texts_as_recorded() {
+        let mut nowhere = pod("nowhere");
+        nowhere.wants.selector = [("a".into(), "b".into())].into();
+        refused(
+            &four(),
+            &nowhere,
+            expect![
+                "0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling."
+            ],
+        );
+        let mut huge = wanting("huge", 1_000_000);
+        huge.wants.amounts.memory = i64::MAX / 2;
+        refused(
+            &four(),
+            &huge,
+            expect![
+                "0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 Insufficient cpu, 3 Insufficient memory. no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling."
+            ],
+        );
+        refused(
+            &four(),
+            &on_node("tainted"),
+            expect![
+                "0/4 nodes are available: 1 node(s) had untolerated taint(s), 3 node(s) didn't satisfy plugin(s) [NodeAffinity]. no new claims to deallocate, preemption: 0/4 nodes are available: 4 Preemption is not helpful for scheduling."
+            ],
+        );
+        let mut full = four();
+        full.apply_node(NodeInfo::named("tainted"));
+        refused(
+            &full,
+            &on_node("tainted"),
+            expect![
+                "0/4 nodes are available: 1 Too many pods, 3 node(s) didn't satisfy plugin(s) [NodeAffinity]. no new claims to deallocate, preemption: 0/4 nodes are available: 1 No preemption victims found for incoming pod, 3 Preemption is not helpful for scheduling."
+            ],
+        );
+    }
+
+    #[test]
+    fn no_nodes() {
+        refused(&Snapshot::default(), &pod("p"), expect!["no nodes available to schedule pods"]);
+        refused(&Snapshot::default(), &on_node("n"), expect!["no nodes available to schedule pods"]);
+    }
+
+    #[test]
+    fn where_pods_of_lower_priority_run_the_reason_is_repeated() {
+        let mut snapshot = Snapshot::default();
+        snapshot.apply_node(node("n"));
+        snapshot.place(Arc::new(wanting("a", 3000)), &"n".into());
+        let mut pod = wanting("p", 2000);
+        pod.wants.priority = 1;
+        refused(
+            &snapshot,
+            &pod,
+            expect![
+                "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Insufficient cpu."
+            ],
+        );
+    }
+
+    #[test]
+    fn a_pod_that_names_its_node_gets_it() {
+        let placement = placed(schedule(&four(), &on_node("node-0001"), Draw { random: 0, start: 2 }));
+        assert_eq!((placement.row, placement.evaluated), (1, 1));
+    }
+
+    #[test]
+    fn small_pods_spread_over_big_nodes() {
+        let mut snapshot = Snapshot::default();
+        for name in ["a", "b", "c"] {
+            let mut big = node(name);
+            big.allocatable.cpu = 256_000;
+            big.allocatable.memory = 4 << 40;
+            snapshot.apply_node(big);
+        }
+        for round in 0..6_u64 {
+            let mut pod = pod(&round.to_string());
+            pod.wants.load = Load { cpu: 100, memory: 200 << 20 };
+            let placement = placed(schedule(&snapshot, &pod, Draw { random: round * 7, start: 0 }));
+            let name = snapshot.node(placement.row).info().name.clone();
+            snapshot.assume(Arc::new(pod), &name);
+        }
+        assert!((0..3).all(|row| snapshot.node(row).pods().len() == 2));
+    }
+
+    #[test]
+    fn ties_are_broken_by_chance() {
+        let rows: Vec<_> = (0..6).map(|random| placed(schedule(&four(), &pod("p"), Draw { random, start: 0 })).row).collect();
+        assert_eq!(rows, [0, 1, 2, 0, 1, 2]);
+    }
+
+    #[test]
+    fn big_clusters_are_sampled_in_turn() {
+        for (nodes, want) in [(5, 5), (99, 99), (100, 100), (500, 230), (1000, 420), (5000, 500), (20_000, 1000)] {
+            assert_eq!(feasible_nodes_to_find(nodes), want);
+        }
+        let mut snapshot = Snapshot::default();
+        for index in 0..500 {
+            snapshot.apply_node(node(&format!("n{index}")));
+        }
+        let first = schedule(&snapshot, &pod("p"), Draw::default());
+        assert_eq!(first.next_start, 230);
+        let later = schedule(&snapshot, &pod("p"), Draw { random: 0, start: 460 });
+        assert_eq!(later.next_start, 190);
+        assert_eq!(placed(later).feasible, 230);
+    }
+}

@@ -1,0 +1,28 @@
+//! The list of plugins: the only place that names them. To add one, write its file and put its word into the list; the order is
+//! that of upstream's filters, because the first that refuses a node gives the reason.
+
+use crate::framework::Plugin;
+
+macro_rules! plugins {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+
+        /// All plugins, in the order in which they filter.
+        pub static PLUGINS: &[&dyn Plugin] = &[$($name::PLUGIN),*];
+    };
+}
+
+plugins! { unschedulable, node_name, taints, node_affinity, ports, resources, balance }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_upstreams_and_the_set_has_room() {
+        let names: Vec<_> = PLUGINS.iter().map(|plugin| plugin.name()).collect();
+        let want = "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit NodeResourcesBalancedAllocation";
+        assert_eq!(names.join(" "), want);
+        assert!(names.len() <= 32);
+    }
+}

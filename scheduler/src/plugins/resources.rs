@@ -1,0 +1,146 @@
+//! NodeResourcesFit: the requests of a node's pods stay within what it can allocate; the emptier the node, the better.
+
+use crate::{
+    amounts::Load,
+    framework::{Change, MAX_SCORE, Plugin, Reason, Refusal},
+    pod::PodInfo,
+    snapshot::NodeRef,
+};
+
+pub(super) const PLUGIN: &dyn Plugin = &NodeResourcesFit;
+
+struct NodeResourcesFit;
+
+impl Plugin for NodeResourcesFit {
+    fn name(&self) -> &'static str {
+        "NodeResourcesFit"
+    }
+
+    fn filters(&self, _pod: &PodInfo) -> bool {
+        true
+    }
+
+    fn filter(&self, pod: &PodInfo, node: NodeRef<'_>) -> Result<(), Refusal> {
+        let mut refusal = Refusal { reasons: Vec::new(), resolvable: true };
+        let (wanted, taken, there) = (&pod.wants.amounts, node.requested(), &node.info().allocatable);
+        if taken.pods + wanted.pods > there.pods {
+            refusal.reasons.push("Too many pods".into());
+        }
+        let fixed = [
+            ("cpu", wanted.cpu, taken.cpu, there.cpu),
+            ("memory", wanted.memory, taken.memory, there.memory),
+            ("ephemeral-storage", wanted.ephemeral_storage, taken.ephemeral_storage, there.ephemeral_storage),
+        ];
+        let extended = wanted.extended.iter().map(|(name, wanted)| (&**name, *wanted, taken.of_extended(name), there.of_extended(name)));
+        for (name, wanted, taken, there) in fixed.into_iter().chain(extended) {
+            if wanted > 0 && wanted > there - taken {
+                refusal.reasons.push(insufficient(name));
+                // What exceeds the whole node is refused for good: no victim could make room.
+                refusal.resolvable &= wanted <= there;
+            }
+        }
+        if refusal.reasons.is_empty() { Ok(()) } else { Err(refusal) }
+    }
+
+    fn weight(&self, _pod: &PodInfo) -> i64 {
+        1
+    }
+
+    /// Upstream's LeastAllocated: the mean of what stays free of cpu and of memory.
+    fn score(&self, pod: &PodInfo, node: NodeRef<'_>) -> i64 {
+        let Load { cpu, memory } = node.load() + pod.wants.load;
+        let there = &node.info().allocatable;
+        let free = [(cpu, there.cpu), (memory, there.memory)];
+        let (sum, count) = free.into_iter().filter(|(_, there)| *there > 0).fold((0, 0), |(sum, count), (taken, there)| {
+            let score = if taken > there { 0 } else { scaled(there - taken, there) };
+            (sum + score, count + 1)
+        });
+        if count == 0 { 0 } else { sum / count }
+    }
+
+    /// A pod that is gone has given room back.
+    fn helped_by(&self, pod: &PodInfo, change: Change<'_>) -> bool {
+        self.filter(pod, change.node).is_ok()
+    }
+}
+
+/// The usual ones cost no memory: a full cluster says them thousands of times.
+fn insufficient(name: &str) -> Reason {
+    match name {
+        "cpu" => "Insufficient cpu".into(),
+        "memory" => "Insufficient memory".into(),
+        _ => format!("Insufficient {name}").into(),
+    }
+}
+
+/// `part` of `whole`, as a score. Bytes times the scale would overflow 64 bits for nodes beyond 80 TiB.
+fn scaled(part: i64, whole: i64) -> i64 {
+    (i128::from(part) * i128::from(MAX_SCORE) / i128::from(whole)) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framework::{
+        What,
+        testing::{node, pod, refusal, table},
+    };
+
+    fn wanting(name: &str, cpu: i64, memory: i64) -> PodInfo {
+        let mut pod = pod(name);
+        (pod.wants.amounts.cpu, pod.wants.amounts.memory) = (cpu, memory);
+        pod.wants.load = Load { cpu, memory };
+        pod
+    }
+
+    #[test]
+    fn each_resource_has_its_reason() {
+        let gib = 1 << 30;
+        let busy = table(node("n"), [wanting("a", 3000, 6 * gib)]);
+        for (cpu, memory, want, resolvable) in [
+            (1000, 2 * gib, "", true),
+            (0, 0, "", true),
+            (1001, gib, "Insufficient cpu", true),
+            (1000, 3 * gib, "Insufficient memory", true),
+            (2000, 3 * gib, "Insufficient cpu, Insufficient memory", true),
+            (5000, 3 * gib, "Insufficient cpu, Insufficient memory", false),
+        ] {
+            let pod = wanting("p", cpu, memory);
+            assert_eq!(refusal(PLUGIN, &pod, &busy), want);
+            assert!(PLUGIN.filter(&pod, busy.node(0)).err().is_none_or(|refusal| refusal.resolvable == resolvable), "{cpu} {memory}");
+        }
+    }
+
+    #[test]
+    fn pods_storage_and_devices_are_counted_too() {
+        let mut small = node("n");
+        small.allocatable.pods = 1;
+        let mut pod = pod("p");
+        pod.wants.amounts.ephemeral_storage = 1;
+        pod.wants.amounts.extended = vec![("nvidia.com/gpu".into(), 1)];
+        let want = "Too many pods, Insufficient ephemeral-storage, Insufficient nvidia.com/gpu";
+        assert_eq!(refusal(PLUGIN, &pod, &table(small, [wanting("a", 0, 0)])), want);
+    }
+
+    #[test]
+    fn emptier_nodes_score_higher() {
+        for (cpu, memory, want) in [(0, 0, 100_000), (2000, 4 << 30, 50_000), (4000, 0, 50_000), (9000, 9 << 30, 0), (100, 0, 98_750)] {
+            assert_eq!(PLUGIN.score(&pod("p"), table(node("n"), [wanting("a", cpu, memory)]).node(0)), want, "{cpu} {memory}");
+        }
+        let mut nothing = node("n");
+        nothing.allocatable = Default::default();
+        assert_eq!(PLUGIN.score(&pod("p"), table(nothing, []).node(0)), 0);
+    }
+
+    #[test]
+    fn a_pod_that_goes_helps_when_it_made_room_enough() {
+        let mut table = table(node("n"), [wanting("a", 1000, 0), wanting("b", 2500, 0)]);
+        let helped = |table: &crate::snapshot::Snapshot| {
+            PLUGIN.helped_by(&wanting("p", 2000, 0), Change { what: What::PodGone, node: table.node(0) })
+        };
+        table.remove_pod(&"a".into());
+        assert!(!helped(&table));
+        table.remove_pod(&"b".into());
+        assert!(helped(&table));
+    }
+}

@@ -1,0 +1,76 @@
+//! TaintToleration: hard taints repel pods that do not tolerate them; among the rest, nodes with fewer soft ones are better.
+
+use mini_api::taint::{self, NO_EXECUTE, NO_SCHEDULE, PREFER_NO_SCHEDULE};
+
+use crate::{
+    framework::{Plugin, Refusal, scale},
+    pod::PodInfo,
+    snapshot::NodeRef,
+};
+
+pub(super) const PLUGIN: &dyn Plugin = &TaintToleration;
+
+struct TaintToleration;
+
+impl Plugin for TaintToleration {
+    fn name(&self) -> &'static str {
+        "TaintToleration"
+    }
+
+    fn filters(&self, _pod: &PodInfo) -> bool {
+        true
+    }
+
+    fn filter(&self, pod: &PodInfo, node: NodeRef<'_>) -> Result<(), Refusal> {
+        match taint::find_untolerated(&node.info().taints, &pod.wants.tolerations, &[NO_SCHEDULE, NO_EXECUTE]) {
+            None => Ok(()),
+            Some(_) => Err(Refusal::unresolvable("node(s) had untolerated taint(s)")),
+        }
+    }
+
+    fn weight(&self, _pod: &PodInfo) -> i64 {
+        3
+    }
+
+    /// How many soft taints are not tolerated.
+    fn score(&self, pod: &PodInfo, node: NodeRef<'_>) -> i64 {
+        let soft = node.info().taints.iter().filter(|taint| taint.effect == PREFER_NO_SCHEDULE);
+        soft.filter(|taint| !taint::tolerates(&pod.wants.tolerations, taint)).count() as i64
+    }
+
+    fn normalize(&self, scores: &mut [i64]) {
+        scale(scores, true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::{Taint, Toleration};
+
+    use super::*;
+    use crate::framework::testing::{node, pod, refusal, table};
+
+    fn taint(key: &str, effect: &str) -> Taint {
+        Taint { key: key.into(), effect: effect.into(), ..Taint::default() }
+    }
+
+    #[test]
+    fn hard_taints_repel_and_soft_ones_count() {
+        let tolerates_a = Toleration { key: Some("a".into()), operator: Some("Exists".into()), ..Toleration::default() };
+        let refused = "node(s) had untolerated taint(s)";
+        for (taints, want, score) in [
+            (vec![], "", 0),
+            (vec![taint("a", NO_SCHEDULE)], "", 0),
+            (vec![taint("b", NO_SCHEDULE)], refused, 0),
+            (vec![taint("b", NO_EXECUTE)], refused, 0),
+            (vec![taint("a", PREFER_NO_SCHEDULE), taint("b", PREFER_NO_SCHEDULE), taint("c", PREFER_NO_SCHEDULE)], "", 2),
+        ] {
+            let mut pod = pod("p");
+            pod.wants.tolerations = vec![tolerates_a.clone()];
+            let mut node = node("n");
+            node.taints = taints;
+            let table = table(node, []);
+            assert_eq!((refusal(PLUGIN, &pod, &table).as_str(), PLUGIN.score(&pod, table.node(0))), (want, score));
+        }
+    }
+}

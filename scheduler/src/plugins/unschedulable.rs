@@ -1,0 +1,58 @@
+//! NodeUnschedulable: a cordoned node takes no pods, except those that tolerate being there.
+
+use k8s_openapi::api::core::v1::Taint;
+use mini_api::taint::{self, NO_SCHEDULE};
+
+use crate::{
+    framework::{Plugin, Refusal},
+    pod::PodInfo,
+    snapshot::NodeRef,
+};
+
+pub(super) const PLUGIN: &dyn Plugin = &NodeUnschedulable;
+
+struct NodeUnschedulable;
+
+impl Plugin for NodeUnschedulable {
+    fn name(&self) -> &'static str {
+        "NodeUnschedulable"
+    }
+
+    fn filters(&self, _pod: &PodInfo) -> bool {
+        true
+    }
+
+    fn filter(&self, pod: &PodInfo, node: NodeRef<'_>) -> Result<(), Refusal> {
+        if !node.info().unschedulable || taint::tolerates(&pod.wants.tolerations, &cordon()) {
+            return Ok(());
+        }
+        Err(Refusal::unresolvable("node(s) were unschedulable"))
+    }
+}
+
+/// The taint that stands for `spec.unschedulable`, present or not.
+fn cordon() -> Taint {
+    Taint { key: "node.kubernetes.io/unschedulable".to_owned(), effect: NO_SCHEDULE.to_owned(), ..Taint::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Toleration;
+
+    use super::*;
+    use crate::framework::testing::{node, pod, refusal, table};
+
+    #[test]
+    fn cordoned_nodes_are_refused_unless_tolerated() {
+        let toleration = Toleration { operator: Some("Exists".into()), ..Toleration::default() };
+        for (unschedulable, tolerations, want) in
+            [(false, vec![], ""), (true, vec![], "node(s) were unschedulable"), (true, vec![toleration], "")]
+        {
+            let mut pod = pod("p");
+            pod.wants.tolerations = tolerations;
+            let mut node = node("n");
+            node.unschedulable = unschedulable;
+            assert_eq!(refusal(PLUGIN, &pod, &table(node, [])), want);
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! What scheduling knows of a pod: the few fields it watches, and their compiled form, computed once when the pod arrives.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::core::v1::{Container, NodeSelectorTerm, ObjectReference, PodSpec, PreferredSchedulingTerm, ResourceRequirements, Toleration},
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
+};
+use mini_api::pod;
+use serde::Deserialize;
+
+use crate::{
+    amounts::{Amounts, DEFAULT_CPU, DEFAULT_MEMORY, Load},
+    meta,
+};
+
+/// The part of a Pod that is decoded.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PodView {
+    #[serde(deserialize_with = "meta::slim")]
+    metadata: ObjectMeta,
+    #[serde(default)]
+    spec: Spec,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    node_name: Option<String>,
+    scheduler_name: Option<String>,
+    priority: Option<i32>,
+    preemption_policy: Option<String>,
+    #[serde(default)]
+    containers: Vec<ContainerView>,
+    init_containers: Option<Vec<ContainerView>>,
+    resources: Option<ResourceRequirements>,
+    overhead: Option<BTreeMap<String, Quantity>>,
+    node_selector: Option<BTreeMap<String, String>>,
+    affinity: Option<AffinityView>,
+    tolerations: Option<Vec<Toleration>>,
+    scheduling_gates: Option<Vec<serde::de::IgnoredAny>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerView {
+    resources: Option<ResourceRequirements>,
+    ports: Option<Vec<PortView>>,
+    restart_policy: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PortView {
+    host_port: Option<u16>,
+    #[serde(rename = "hostIP")]
+    host_ip: Option<String>,
+    protocol: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AffinityView {
+    node_affinity: Option<NodeAffinityView>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeAffinityView {
+    required_during_scheduling_ignored_during_execution: Option<RequiredView>,
+    preferred_during_scheduling_ignored_during_execution: Option<Vec<PreferredSchedulingTerm>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequiredView {
+    node_selector_terms: Vec<NodeSelectorTerm>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Status {
+    phase: Option<String>,
+    conditions: Option<Vec<Condition>>,
+}
+
+/// A condition of a pod, without its times.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+pub struct Condition {
+    #[serde(rename = "type")]
+    kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Why, in one word.
+    #[serde(default)]
+    pub reason: String,
+    /// Why, for people.
+    #[serde(default)]
+    pub message: String,
+}
+
+meta::view_of!(PodView, "Pod", "pods", NamespaceResourceScope);
+
+/// `metadata.uid`: what tells a pod from its namesakes before and after it.
+pub type Uid = Arc<str>;
+
+/// A pod as the queue and the node table keep it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodInfo {
+    /// `metadata.uid`.
+    pub uid: Uid,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.resourceVersion` of the state this was read from.
+    pub resource_version: String,
+    /// `spec.nodeName`, once it is set.
+    pub node: Option<Arc<str>>,
+    /// `spec.schedulerName`: who is to schedule it.
+    pub scheduler: String,
+    /// It has scheduling gates and is not to be looked at.
+    pub gated: bool,
+    /// It is being deleted.
+    pub terminating: bool,
+    /// It has run to its end and holds nothing.
+    pub finished: bool,
+    /// What it wants of a node.
+    pub wants: Wants,
+    /// Its PodScheduled condition.
+    pub condition: Option<Condition>,
+}
+
+/// What a pod wants of a node: all that filters and scores look at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wants {
+    /// The effective requests, one pod included.
+    pub amounts: Amounts,
+    /// What it weighs when nodes are scored.
+    pub load: Load,
+    /// Ports it takes on the node.
+    pub ports: Vec<HostPort>,
+    /// `spec.nodeSelector`.
+    pub selector: BTreeMap<String, String>,
+    /// Required node affinity: one of these terms must match.
+    pub required: Option<Vec<NodeSelectorTerm>>,
+    /// Preferred node affinity.
+    pub preferred: Vec<PreferredSchedulingTerm>,
+    /// `spec.tolerations`.
+    pub tolerations: Vec<Toleration>,
+    /// `spec.priority`.
+    pub priority: i32,
+    /// `spec.preemptionPolicy` is `Never`.
+    pub never_preempts: bool,
+}
+
+/// A port taken on a node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostPort {
+    /// The address; `0.0.0.0` is all of them.
+    pub ip: String,
+    /// `TCP`, `UDP` or `SCTP`.
+    pub protocol: String,
+    /// The number.
+    pub port: u16,
+}
+
+impl HostPort {
+    /// Whether the two cannot be taken on one node.
+    #[must_use]
+    pub fn conflicts(&self, other: &Self) -> bool {
+        const ANY: &str = "0.0.0.0";
+        self.port == other.port && self.protocol == other.protocol && (self.ip == other.ip || self.ip == ANY || other.ip == ANY)
+    }
+}
+
+impl PodInfo {
+    /// A reference to the pod, for Events.
+    #[must_use]
+    pub fn reference(&self) -> ObjectReference {
+        ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            namespace: Some(self.namespace.clone()),
+            name: Some(self.name.clone()),
+            uid: Some(self.uid.to_string()),
+            resource_version: Some(self.resource_version.clone()),
+            field_path: None,
+        }
+    }
+}
+
+impl std::fmt::Display for PodInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+impl From<PodView> for PodInfo {
+    fn from(view: PodView) -> Self {
+        let PodView { metadata, mut spec, status } = view;
+        Self {
+            uid: metadata.uid.unwrap_or_default().into(),
+            namespace: metadata.namespace.unwrap_or_default(),
+            name: metadata.name.unwrap_or_default(),
+            resource_version: metadata.resource_version.unwrap_or_default(),
+            node: spec.node_name.take().filter(|name| !name.is_empty()).map(Into::into),
+            scheduler: spec.scheduler_name.take().unwrap_or_else(|| "default-scheduler".to_owned()),
+            gated: spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()),
+            terminating: metadata.deletion_timestamp.is_some(),
+            finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
+            wants: spec.wants(),
+            condition: status.conditions.unwrap_or_default().into_iter().find(|condition| condition.kind == "PodScheduled"),
+        }
+    }
+}
+
+impl From<PodView> for Arc<PodInfo> {
+    fn from(view: PodView) -> Self {
+        Self::new(view.into())
+    }
+}
+
+impl Spec {
+    fn wants(mut self) -> Wants {
+        let ports = self.host_ports();
+        let affinity = self.affinity.take().and_then(|affinity| affinity.node_affinity);
+        let (required, preferred) = affinity.map_or((None, None), |affinity| {
+            (
+                affinity.required_during_scheduling_ignored_during_execution.map(|required| required.node_selector_terms),
+                affinity.preferred_during_scheduling_ignored_during_execution,
+            )
+        });
+        let (selector, tolerations) = (self.node_selector.take(), self.tolerations.take());
+        let (priority, never_preempts) = (self.priority.unwrap_or(0), self.preemption_policy.as_deref() == Some("Never"));
+        let (amounts, load) = self.requests();
+        Wants {
+            amounts,
+            load,
+            ports,
+            selector: selector.unwrap_or_default(),
+            required,
+            preferred: preferred.unwrap_or_default(),
+            tolerations: tolerations.unwrap_or_default(),
+            priority,
+            never_preempts,
+        }
+    }
+
+    /// Of the containers that run as long as the pod does: the main ones and the restartable init ones.
+    fn host_ports(&self) -> Vec<HostPort> {
+        let sidecars = self.init_containers.iter().flatten().filter(|init| init.restart_policy.as_deref() == Some("Always"));
+        let ports = self.containers.iter().chain(sidecars).flat_map(|container| container.ports.iter().flatten());
+        ports
+            .filter_map(|port| {
+                Some(HostPort {
+                    port: port.host_port.filter(|port| *port != 0)?,
+                    ip: port.host_ip.clone().filter(|ip| !ip.is_empty()).unwrap_or_else(|| "0.0.0.0".to_owned()),
+                    protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
+                })
+            })
+            .collect()
+    }
+
+    /// The effective requests, and what the pod weighs: the same sum with upstream's defaults for containers without requests.
+    fn requests(self) -> (Amounts, Load) {
+        let mut spec = PodSpec {
+            containers: self.containers.into_iter().map(Container::from).collect(),
+            init_containers: self.init_containers.map(|init| init.into_iter().map(Container::from).collect()),
+            resources: self.resources,
+            overhead: self.overhead,
+            ..PodSpec::default()
+        };
+        let mut amounts = effective(&spec);
+        amounts.pods = 1;
+        let containers = spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten());
+        let filled = containers.map(fill).fold(false, |any, one| any | one);
+        let weighed = if filled { effective(&spec) } else { amounts.clone() };
+        (amounts, Load { cpu: weighed.cpu, memory: weighed.memory })
+    }
+}
+
+fn effective(spec: &PodSpec) -> Amounts {
+    pod::requests(spec).iter().map(|(name, quantity)| (name.as_str(), *quantity)).collect()
+}
+
+/// Gives a container the default requests where it has none; says whether it did.
+fn fill(container: &mut Container) -> bool {
+    let requests = container.resources.get_or_insert_default().requests.get_or_insert_default();
+    let before = requests.len();
+    requests.entry("cpu".to_owned()).or_insert_with(|| Quantity(format!("{DEFAULT_CPU}m")));
+    requests.entry("memory".to_owned()).or_insert_with(|| Quantity(DEFAULT_MEMORY.to_string()));
+    requests.len() > before
+}
+
+impl From<ContainerView> for Container {
+    fn from(view: ContainerView) -> Self {
+        Self { resources: view.resources, restart_policy: view.restart_policy, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pod(spec: Value) -> PodInfo {
+        let object = json!({"metadata": {"name": "web", "namespace": "default", "uid": "u", "resourceVersion": "7"}, "spec": spec});
+        serde_json::from_value::<PodView>(object).unwrap().into()
+    }
+
+    #[test]
+    fn requests_are_summed_and_missing_ones_weighed() {
+        let wants = pod(json!({"containers": [
+            {"name": "a", "resources": {"requests": {"cpu": "250m"}}},
+            {"name": "b", "resources": {"requests": {"memory": "1Gi", "nvidia.com/gpu": "1"}}}]}))
+        .wants;
+        assert_eq!((wants.amounts.cpu, wants.amounts.memory, wants.amounts.pods), (250, 1 << 30, 1));
+        assert_eq!(wants.amounts.of_extended("nvidia.com/gpu"), 1);
+        assert_eq!(wants.load, Load { cpu: 250 + DEFAULT_CPU, memory: (1 << 30) + DEFAULT_MEMORY });
+    }
+
+    #[test]
+    fn host_ports_of_containers_and_sidecars_count() {
+        let wants = pod(json!({
+            "containers": [{"name": "a", "ports": [{"containerPort": 80}, {"containerPort": 80, "hostPort": 8080, "protocol": "UDP"}]}],
+            "initContainers": [
+                {"name": "once", "ports": [{"containerPort": 1, "hostPort": 1}]},
+                {"name": "sidecar", "restartPolicy": "Always", "ports": [{"containerPort": 2, "hostPort": 2, "hostIP": "10.0.0.1"}]}]
+        }))
+        .wants;
+        let ports: Vec<_> = wants.ports.iter().map(|port| format!("{} {} {}", port.ip, port.protocol, port.port)).collect();
+        assert_eq!(ports, ["0.0.0.0 UDP 8080", "10.0.0.1 TCP 2"]);
+    }
+
+    #[test]
+    fn the_state_is_read() {
+        let view = json!({
+            "metadata": {"name": "web", "namespace": "default", "uid": "u", "deletionTimestamp": "2026-11-20T10:00:00Z"},
+            "spec": {"nodeName": "n1", "schedulerName": "mine", "priority": 7, "preemptionPolicy": "Never", "schedulingGates": [{"name": "g"}]},
+            "status": {"phase": "Failed", "conditions": [{"type": "Ready", "status": "True"},
+                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "m", "lastProbeTime": null}]}
+        });
+        let pod = PodInfo::from(serde_json::from_value::<PodView>(view).unwrap());
+        assert_eq!((pod.node.as_deref(), pod.scheduler.as_str()), (Some("n1"), "mine"));
+        assert!(pod.gated && pod.terminating && pod.finished && pod.wants.never_preempts);
+        assert_eq!((pod.wants.priority, pod.condition.unwrap().message.as_str()), (7, "m"));
+    }
+
+    #[test]
+    fn ports_conflict_on_one_address_or_on_all() {
+        let port = |ip: &str, protocol: &str, port| HostPort { ip: ip.into(), protocol: protocol.into(), port };
+        let one = port("10.0.0.1", "TCP", 80);
+        for (other, want) in [
+            (port("10.0.0.1", "TCP", 80), true),
+            (port("0.0.0.0", "TCP", 80), true),
+            (port("10.0.0.2", "TCP", 80), false),
+            (port("10.0.0.1", "UDP", 80), false),
+            (port("10.0.0.1", "TCP", 81), false),
+        ] {
+            assert_eq!((one.conflicts(&other), other.conflicts(&one)), (want, want), "{other:?}");
+        }
+    }
+}

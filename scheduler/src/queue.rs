@@ -1,0 +1,342 @@
+//! The pods that wait for a node: those whose turn it is, those that failed a moment ago, those that only a change in the
+//! cluster can help, and those that are gated. Time is an argument: how long the scheduler has been running.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    framework::PluginSet,
+    pod::{PodInfo, Uid},
+};
+
+/// How long a pod that failed once waits at least.
+pub const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
+/// How long a pod that failed often waits at least.
+pub const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// How long a pod stays unschedulable, if nothing happens, before it is tried anyway.
+pub const FLUSH_AFTER: Duration = Duration::from_mins(5);
+
+/// All pods that wait.
+#[derive(Debug, Default)]
+pub struct Queue {
+    entries: HashMap<Uid, Entry>,
+    /// In the order in which it is their turn.
+    active: BTreeSet<Turn>,
+    /// By when they become active.
+    backoff: BTreeSet<(Duration, Uid)>,
+    /// By when they are tried although nothing has happened.
+    unschedulable: BTreeSet<(Duration, Uid)>,
+    arrivals: u64,
+}
+
+/// Higher priority first, then whoever came first.
+type Turn = (Reverse<i32>, u64, Uid);
+
+#[derive(Debug)]
+struct Entry {
+    pod: Arc<PodInfo>,
+    attempts: u32,
+    failed_at: Duration,
+    refused_by: PluginSet,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Active(Turn),
+    Backoff(Duration),
+    Unschedulable(Duration),
+    Gated,
+}
+
+/// A pod whose turn it is. It is out of the queue until it is given back.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The pod.
+    pub pod: Arc<PodInfo>,
+    /// The how manieth attempt this is, from 1.
+    pub number: u32,
+}
+
+impl Queue {
+    /// How many pods wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether no pod waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether it is some pod's turn.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.active.is_empty()
+    }
+
+    /// The pods that wait.
+    pub fn uids(&self) -> impl Iterator<Item = &Uid> {
+        self.entries.keys()
+    }
+
+    /// Takes in a pod, or its new state. A change of what it wants may help it; other changes do not move it.
+    pub fn offer(&mut self, pod: Arc<PodInfo>, now: Duration) {
+        let Some(entry) = self.entries.get_mut(&pod.uid) else { return self.insert(pod, 0, now, now) };
+        let moves = entry.pod.wants != pod.wants || entry.pod.gated != pod.gated;
+        entry.pod = pod;
+        if moves {
+            let uid = entry.pod.uid.clone();
+            self.insert_again(&uid, now);
+        }
+    }
+
+    /// Removes a pod that is gone or scheduled. Says whether it was waiting.
+    pub fn remove(&mut self, uid: &Uid) -> bool {
+        self.take(uid).is_some()
+    }
+
+    /// The pod whose turn it is.
+    pub fn pop(&mut self) -> Option<Attempt> {
+        let (.., uid) = self.active.pop_first()?;
+        let entry = self.entries.remove(&uid)?;
+        Some(Attempt { pod: entry.pod, number: entry.attempts + 1 })
+    }
+
+    /// Gives back a pod that no node wanted: it waits for a change that can help it.
+    pub fn refused(&mut self, attempt: Attempt, refused_by: PluginSet, now: Duration) {
+        let due = now + FLUSH_AFTER;
+        self.unschedulable.insert((due, attempt.pod.uid.clone()));
+        let place = Place::Unschedulable(due);
+        let entry = Entry { pod: attempt.pod, attempts: attempt.number, failed_at: now, refused_by, place };
+        self.entries.insert(entry.pod.uid.clone(), entry);
+    }
+
+    /// Gives back a pod for which something went wrong that is not the pod's fault: it is tried again soon.
+    pub fn failed(&mut self, attempt: Attempt, now: Duration) {
+        self.insert(attempt.pod, attempt.number, now, now);
+    }
+
+    /// Has another look at one unschedulable pod, as soon as its backoff allows.
+    pub fn retry(&mut self, uid: &Uid, now: Duration) {
+        if self.entries.get(uid).is_some_and(|entry| matches!(entry.place, Place::Unschedulable(_))) {
+            self.insert_again(uid, now);
+        }
+    }
+
+    /// Has another look at the unschedulable pods that a change can help, as soon as their backoff allows.
+    pub fn wake(&mut self, now: Duration, helps: impl Fn(&PodInfo, PluginSet) -> bool) {
+        let entries = &self.entries;
+        let helped = |uid: &Uid| entries.get(uid).is_some_and(|entry| helps(&entry.pod, entry.refused_by));
+        let woken: Vec<Uid> = self.unschedulable.iter().filter(|(_, uid)| helped(uid)).map(|(_, uid)| uid.clone()).collect();
+        for uid in woken {
+            self.retry(&uid, now);
+        }
+    }
+
+    /// Makes the pods active whose time has come.
+    pub fn tick(&mut self, now: Duration) {
+        for waiting in [&mut self.backoff, &mut self.unschedulable] {
+            while waiting.first().is_some_and(|(due, _)| *due <= now)
+                && let Some((_, uid)) = waiting.pop_first()
+            {
+                if let Some(entry) = self.entries.get_mut(&uid) {
+                    self.arrivals += 1;
+                    let turn = (Reverse(entry.pod.wants.priority), self.arrivals, uid);
+                    entry.place = Place::Active(turn.clone());
+                    self.active.insert(turn);
+                }
+            }
+        }
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Duration> {
+        [&self.backoff, &self.unschedulable].into_iter().filter_map(|waiting| waiting.first()).map(|(due, _)| *due).min()
+    }
+
+    /// How many wait in which way: active, backoff, unschedulable, gated.
+    #[must_use]
+    pub fn counts(&self) -> [usize; 4] {
+        let [active, backoff, unschedulable] = [self.active.len(), self.backoff.len(), self.unschedulable.len()];
+        [active, backoff, unschedulable, self.len() - active - backoff - unschedulable]
+    }
+
+    /// Puts a pod where it belongs: behind its gates, into backoff, or straight into its turn.
+    fn insert(&mut self, pod: Arc<PodInfo>, attempts: u32, failed_at: Duration, now: Duration) {
+        let uid = pod.uid.clone();
+        let due = failed_at + backoff(attempts);
+        let place = if pod.gated {
+            Place::Gated
+        } else if due > now {
+            self.backoff.insert((due, uid.clone()));
+            Place::Backoff(due)
+        } else {
+            self.arrivals += 1;
+            let turn = (Reverse(pod.wants.priority), self.arrivals, uid.clone());
+            self.active.insert(turn.clone());
+            Place::Active(turn)
+        };
+        self.entries.insert(uid, Entry { pod, attempts, failed_at, refused_by: PluginSet::default(), place });
+    }
+
+    fn insert_again(&mut self, uid: &Uid, now: Duration) {
+        if let Some(Entry { pod, attempts, failed_at, .. }) = self.take(uid) {
+            self.insert(pod, attempts, failed_at, now);
+        }
+    }
+
+    fn take(&mut self, uid: &Uid) -> Option<Entry> {
+        let entry = self.entries.remove(uid)?;
+        match &entry.place {
+            Place::Active(turn) => drop(self.active.remove(turn)),
+            Place::Backoff(due) => drop(self.backoff.remove(&(*due, uid.clone()))),
+            Place::Unschedulable(due) => drop(self.unschedulable.remove(&(*due, uid.clone()))),
+            Place::Gated => {}
+        }
+        Some(entry)
+    }
+}
+
+/// How long to wait after so many failures.
+fn backoff(attempts: u32) -> Duration {
+    match attempts.checked_sub(1) {
+        None => Duration::ZERO,
+        Some(doublings) => INITIAL_BACKOFF.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_BACKOFF),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framework::testing;
+
+    const START: Duration = Duration::ZERO;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn pod(name: &str, priority: i32) -> Arc<PodInfo> {
+        let mut pod = testing::pod(name);
+        pod.wants.priority = priority;
+        Arc::new(pod)
+    }
+
+    fn queue(names: &[&str]) -> Queue {
+        let mut queue = Queue::default();
+        names.iter().for_each(|name| queue.offer(pod(name, 0), START));
+        queue
+    }
+
+    fn by(plugin: usize) -> PluginSet {
+        let mut set = PluginSet::default();
+        set.insert(plugin);
+        set
+    }
+
+    fn drain(queue: &mut Queue) -> String {
+        std::iter::from_fn(|| queue.pop()).map(|attempt| attempt.pod.name.clone()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn higher_priority_first_then_whoever_came_first() {
+        let mut queue = queue(&["a", "b"]);
+        queue.offer(pod("c", 5), START);
+        queue.offer(pod("b", 0), START);
+        assert_eq!(drain(&mut queue), "c a b");
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn failures_double_the_wait_up_to_ten_seconds() {
+        let mut queue = queue(&["a"]);
+        let mut now = START;
+        for wait in [1, 2, 4, 8, 10, 10] {
+            let attempt = queue.pop().unwrap();
+            queue.failed(attempt, now);
+            assert_eq!(queue.next_due(), Some(now + seconds(wait)));
+            queue.tick(now + seconds(wait) - Duration::from_millis(1));
+            assert!(!queue.is_ready());
+            now += seconds(wait);
+            queue.tick(now);
+            assert!(queue.is_ready());
+        }
+    }
+
+    #[test]
+    fn unschedulable_pods_wait_for_a_change_that_helps() {
+        let mut queue = queue(&["a", "b"]);
+        for plugin in [1, 2] {
+            let attempt = queue.pop().unwrap();
+            queue.refused(attempt, by(plugin), START);
+        }
+        queue.wake(seconds(30), |_, refused_by| refused_by.contains(2));
+        assert_eq!(queue.counts(), [1, 0, 1, 0]);
+        assert_eq!(drain(&mut queue), "b");
+    }
+
+    #[test]
+    fn a_change_does_not_cut_the_backoff_short() {
+        let mut queue = queue(&["a"]);
+        let attempt = queue.pop().unwrap();
+        queue.refused(attempt, by(1), START);
+        queue.wake(Duration::from_millis(300), |_, _| true);
+        assert_eq!((queue.counts(), queue.next_due()), ([0, 1, 0, 0], Some(seconds(1))));
+        queue.tick(seconds(1));
+        assert_eq!(queue.pop().unwrap().number, 2);
+    }
+
+    #[test]
+    fn after_five_minutes_without_a_change_it_is_tried_anyway() {
+        let mut queue = queue(&["a"]);
+        let attempt = queue.pop().unwrap();
+        queue.refused(attempt, by(1), seconds(7));
+        assert_eq!(queue.next_due(), Some(seconds(307)));
+        queue.tick(seconds(307));
+        assert_eq!(drain(&mut queue), "a");
+    }
+
+    #[test]
+    fn gates_keep_a_pod_out_until_they_are_gone() {
+        let mut gated = testing::pod("a");
+        gated.gated = true;
+        let mut queue = Queue::default();
+        queue.offer(Arc::new(gated), START);
+        assert_eq!((queue.counts(), queue.next_due(), queue.is_ready()), ([0, 0, 0, 1], None, false));
+        queue.offer(pod("a", 0), START);
+        assert_eq!(drain(&mut queue), "a");
+    }
+
+    #[test]
+    fn only_a_change_of_wants_moves_an_unschedulable_pod() {
+        let mut queue = queue(&["a"]);
+        let attempt = queue.pop().unwrap();
+        queue.refused(attempt, by(1), START);
+        let mut same = testing::pod("a");
+        same.resource_version = "9".into();
+        queue.offer(Arc::new(same), seconds(20));
+        assert_eq!(queue.counts(), [0, 0, 1, 0]);
+        queue.offer(pod("a", 3), seconds(20));
+        assert_eq!(queue.counts(), [1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn removed_pods_leave_nothing_behind() {
+        let mut queue = queue(&["a", "b", "c"]);
+        let (a, b) = (queue.pop().unwrap(), queue.pop().unwrap());
+        queue.refused(a, by(1), START);
+        queue.failed(b, START);
+        for name in ["a", "b", "c"] {
+            assert!(queue.remove(&name.into()));
+        }
+        assert_eq!((queue.counts(), queue.next_due(), queue.remove(&"a".into())), ([0; 4], None, false));
+    }
+}

@@ -1,0 +1,396 @@
+//! The scheduler without its wires: takes in what happened, gives out what is to be done. It has the queue, the node table, and
+//! the bindings that are on their way; it knows neither client nor clock, so whole stories can be played in a test.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use kube::runtime::watcher::Event;
+
+use crate::{
+    cycle::{self, Decision, Draw},
+    framework::{Change, What},
+    node::NodeInfo,
+    pod::{PodInfo, Uid},
+    queue::{Attempt, Queue},
+    snapshot::Snapshot,
+};
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The watch of nodes says so.
+    Node(Event<NodeInfo>),
+    /// The watch of pods says so.
+    Pod(Event<Arc<PodInfo>>),
+    /// A binding was stored.
+    Bound(Uid),
+    /// A binding was not stored, as far as one can know.
+    BindFailed(Uid),
+    /// A pod could not be told why it waits, because it has changed since.
+    ReportOutdated(Uid),
+}
+
+/// Something to be done.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// Put the pod on the node.
+    Bind(Arc<PodInfo>, Arc<str>),
+    /// Tell the pod why it waits.
+    Report(Arc<PodInfo>, String),
+}
+
+/// The whole state of scheduling; rebuilt from the watches after a restart.
+#[derive(Debug, Default)]
+pub(crate) struct Scheduler {
+    /// The `schedulerName` of the pods it looks after.
+    name: String,
+    queue: Queue,
+    snapshot: Snapshot,
+    /// Pods whose binding is on its way.
+    binding: HashMap<Uid, Attempt>,
+    /// The row at which the next cycle begins.
+    start: usize,
+    nodes: Relist<Arc<str>>,
+    pods: Relist<Uid>,
+}
+
+/// What a watch has listed, while it lists.
+#[derive(Debug)]
+struct Relist<T> {
+    seen: HashSet<T>,
+    /// It was complete at least once.
+    synced: bool,
+}
+
+impl<T> Default for Relist<T> {
+    fn default() -> Self {
+        Self { seen: HashSet::new(), synced: false }
+    }
+}
+
+impl Scheduler {
+    pub(crate) fn new(name: String) -> Self {
+        Self { name, ..Self::default() }
+    }
+
+    /// Whether there is a pod to choose a node for, and the cluster is known.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.nodes.synced && self.pods.synced && self.queue.is_ready()
+    }
+
+    /// When [`tick`](Self::tick) has something to do.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.queue.next_due()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn tick(&mut self, now: Duration) {
+        self.queue.tick(now);
+    }
+
+    /// Takes in something that happened.
+    pub(crate) fn apply(&mut self, input: Input, now: Duration) {
+        match input {
+            Input::Node(event) => self.node_event(event, now),
+            Input::Pod(event) => self.pod_event(event, now),
+            Input::Bound(uid) => drop(self.binding.remove(&uid)),
+            Input::BindFailed(uid) => self.bind_failed(&uid, now),
+            Input::ReportOutdated(uid) => self.queue.retry(&uid, now),
+        }
+    }
+
+    /// Chooses a node for the next pod.
+    pub(crate) fn schedule_one(&mut self, now: Duration, random: u64) -> Option<Work> {
+        let attempt = self.queue.pop()?;
+        let pod = attempt.pod.clone();
+        let outcome = cycle::schedule(&self.snapshot, &pod, Draw { random, start: self.start });
+        self.start = outcome.next_start;
+        let [active, backoff, unschedulable, _] = self.queue.counts();
+        match outcome.decision {
+            Decision::Place(placement) => {
+                let node = self.snapshot.node(placement.row).info().name.clone();
+                tracing::debug!(
+                    %pod, attempt = attempt.number, %node, score = placement.score, feasible = placement.feasible,
+                    evaluated = placement.evaluated, nodes = self.snapshot.len(), active, backoff, unschedulable, "chosen"
+                );
+                self.snapshot.assume(pod.clone(), &node);
+                self.binding.insert(pod.uid.clone(), attempt);
+                Some(Work::Bind(pod, node))
+            }
+            Decision::Refuse(diagnosis) => {
+                let message = diagnosis.to_string();
+                tracing::debug!(%pod, attempt = attempt.number, message, active, backoff, unschedulable, "refused");
+                self.queue.refused(attempt, diagnosis.refused_by, now);
+                Some(Work::Report(pod, message))
+            }
+        }
+    }
+
+    fn node_event(&mut self, event: Event<NodeInfo>, now: Duration) {
+        match event {
+            Event::Init => self.nodes.seen.clear(),
+            Event::InitApply(node) => {
+                self.nodes.seen.insert(node.name.clone());
+                self.node_applied(node, now);
+            }
+            Event::InitDone => {
+                let seen = std::mem::take(&mut self.nodes.seen);
+                let gone: Vec<_> = self.snapshot.node_names().filter(|name| !seen.contains(*name)).cloned().collect();
+                for name in &gone {
+                    self.snapshot.remove_node(name);
+                }
+                self.nodes.synced = true;
+            }
+            Event::Apply(node) => self.node_applied(node, now),
+            Event::Delete(node) => {
+                self.snapshot.remove_node(&node.name);
+            }
+        }
+    }
+
+    fn node_applied(&mut self, node: NodeInfo, now: Duration) {
+        let name = node.name.clone();
+        if self.snapshot.apply_node(node) {
+            self.wake(What::Node, &name, now);
+        }
+    }
+
+    fn pod_event(&mut self, event: Event<Arc<PodInfo>>, now: Duration) {
+        match event {
+            Event::Init => self.pods.seen.clear(),
+            Event::InitApply(pod) => {
+                self.pods.seen.insert(pod.uid.clone());
+                self.pod_applied(pod, now);
+            }
+            Event::InitDone => {
+                let seen = std::mem::take(&mut self.pods.seen);
+                let known = self.queue.uids().chain(self.snapshot.uids());
+                let gone: Vec<_> = known.filter(|uid| !seen.contains(*uid)).cloned().collect();
+                gone.iter().for_each(|uid| self.pod_gone(uid, now));
+                self.pods.synced = true;
+            }
+            Event::Apply(pod) => self.pod_applied(pod, now),
+            Event::Delete(pod) => self.pod_gone(&pod.uid, now),
+        }
+    }
+
+    fn pod_applied(&mut self, pod: Arc<PodInfo>, now: Duration) {
+        if pod.finished || (pod.node.is_none() && (pod.terminating || pod.scheduler != self.name)) {
+            self.pod_gone(&pod.uid, now);
+            return;
+        }
+        if let Some(node) = &pod.node {
+            self.queue.remove(&pod.uid);
+            self.binding.remove(&pod.uid);
+            if let Some(relieved) = self.snapshot.place(pod.clone(), node) {
+                self.wake(What::PodGone, &relieved, now);
+            }
+        } else if let Some(attempt) = self.binding.get_mut(&pod.uid) {
+            attempt.pod = pod;
+        } else if !self.snapshot.holds(&pod.uid) {
+            self.queue.offer(pod, now);
+        }
+    }
+
+    fn pod_gone(&mut self, uid: &Uid, now: Duration) {
+        self.queue.remove(uid);
+        self.binding.remove(uid);
+        if let Some(node) = self.snapshot.remove_pod(uid) {
+            self.wake(What::PodGone, &node, now);
+        }
+    }
+
+    /// A binding that the watch has confirmed, or whose pod is gone, is not on its way any more: then there is nothing to do.
+    fn bind_failed(&mut self, uid: &Uid, now: Duration) {
+        let Some(attempt) = self.binding.remove(uid) else { return };
+        if let Some(node) = self.snapshot.forget(uid) {
+            self.queue.failed(attempt, now);
+            self.wake(What::PodGone, &node, now);
+        }
+    }
+
+    fn wake(&mut self, what: What, node: &str, now: Duration) {
+        if let Some(node) = self.snapshot.named(node) {
+            self.queue.wake(now, |pod, refused_by| refused_by.helped_by(pod, Change { what, node }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framework::testing;
+
+    const NOW: Duration = Duration::ZERO;
+    const LATER: Duration = Duration::from_secs(60);
+
+    /// A synced scheduler with these nodes.
+    fn scheduler(nodes: &[&str]) -> Scheduler {
+        let mut scheduler = Scheduler::new("default-scheduler".into());
+        scheduler.apply(Input::Node(Event::Init), NOW);
+        for name in nodes {
+            scheduler.apply(Input::Node(Event::InitApply(testing::node(name))), NOW);
+        }
+        scheduler.apply(Input::Node(Event::InitDone), NOW);
+        scheduler.apply(Input::Pod(Event::Init), NOW);
+        scheduler.apply(Input::Pod(Event::InitDone), NOW);
+        scheduler
+    }
+
+    fn apply(scheduler: &mut Scheduler, pod: &PodInfo, now: Duration) {
+        scheduler.apply(Input::Pod(Event::Apply(Arc::new(pod.clone()))), now);
+    }
+
+    fn wanting(name: &str, cpu: i64) -> PodInfo {
+        let mut pod = testing::pod(name);
+        pod.wants.amounts.cpu = cpu;
+        pod
+    }
+
+    fn assigned(pod: &PodInfo, node: &str) -> PodInfo {
+        PodInfo { node: Some(node.into()), ..pod.clone() }
+    }
+
+    /// All that can be done now, in words.
+    fn work(scheduler: &mut Scheduler, now: Duration) -> String {
+        scheduler.tick(now);
+        let works = std::iter::from_fn(|| scheduler.is_ready().then(|| scheduler.schedule_one(now, 0)).flatten());
+        let words = works.map(|work| match work {
+            Work::Bind(pod, node) => format!("{} to {node}", pod.name),
+            Work::Report(pod, message) => format!("{}: {}", pod.name, message.split(". ").next().unwrap_or_default()),
+        });
+        words.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn nothing_is_scheduled_before_the_cluster_is_known() {
+        let mut scheduler = Scheduler::new("default-scheduler".into());
+        scheduler.apply(Input::Node(Event::Init), NOW);
+        scheduler.apply(Input::Node(Event::InitDone), NOW);
+        scheduler.apply(Input::Pod(Event::Init), NOW);
+        scheduler.apply(Input::Pod(Event::InitApply(testing::pod("a").into())), NOW);
+        assert!(!scheduler.is_ready());
+        scheduler.apply(Input::Pod(Event::InitDone), NOW);
+        assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
+    }
+
+    #[test]
+    fn a_decision_holds_resources_before_it_is_confirmed() {
+        let mut scheduler = scheduler(&["n"]);
+        for name in ["a", "b"] {
+            apply(&mut scheduler, &wanting(name, 3000), NOW);
+        }
+        assert_eq!(work(&mut scheduler, NOW), "a to n; b: 0/1 nodes are available: 1 Insufficient cpu");
+    }
+
+    #[test]
+    fn a_failed_binding_gives_the_resources_back_and_is_tried_again() {
+        let mut scheduler = scheduler(&["n"]);
+        apply(&mut scheduler, &wanting("a", 3000), NOW);
+        work(&mut scheduler, NOW);
+        apply(&mut scheduler, &wanting("b", 3000), NOW);
+        work(&mut scheduler, NOW);
+        scheduler.apply(Input::BindFailed("a".into()), NOW);
+        assert_eq!(work(&mut scheduler, NOW), "");
+        assert_eq!(work(&mut scheduler, LATER), "a to n; b: 0/1 nodes are available: 1 Insufficient cpu");
+    }
+
+    #[test]
+    fn a_binding_that_succeeded_without_an_answer_is_not_repeated() {
+        let mut scheduler = scheduler(&["n"]);
+        let pod = testing::pod("a");
+        apply(&mut scheduler, &pod, NOW);
+        work(&mut scheduler, NOW);
+        apply(&mut scheduler, &assigned(&pod, "n"), NOW);
+        scheduler.apply(Input::BindFailed("a".into()), NOW);
+        assert_eq!(work(&mut scheduler, LATER), "");
+        assert!(scheduler.snapshot.holds(&"a".into()));
+    }
+
+    #[test]
+    fn old_news_of_a_bound_pod_does_not_queue_it_again() {
+        let mut scheduler = scheduler(&["n"]);
+        let pod = testing::pod("a");
+        apply(&mut scheduler, &pod, NOW);
+        work(&mut scheduler, NOW);
+        apply(&mut scheduler, &pod, NOW);
+        scheduler.apply(Input::Bound("a".into()), NOW);
+        apply(&mut scheduler, &pod, NOW);
+        assert_eq!(work(&mut scheduler, LATER), "");
+    }
+
+    #[test]
+    fn a_pod_deleted_while_it_is_bound_is_forgotten() {
+        let mut scheduler = scheduler(&["n"]);
+        let pod = testing::pod("a");
+        apply(&mut scheduler, &pod, NOW);
+        work(&mut scheduler, NOW);
+        scheduler.apply(Input::Pod(Event::Delete(pod.into())), NOW);
+        scheduler.apply(Input::BindFailed("a".into()), NOW);
+        assert_eq!((work(&mut scheduler, LATER).as_str(), scheduler.snapshot.holds(&"a".into())), ("", false));
+    }
+
+    #[test]
+    fn changes_that_help_wake_and_others_do_not() {
+        let mut scheduler = scheduler(&["n"]);
+        apply(&mut scheduler, &assigned(&wanting("big", 3000), "n"), NOW);
+        apply(&mut scheduler, &assigned(&wanting("small", 500), "n"), NOW);
+        apply(&mut scheduler, &wanting("a", 2000), NOW);
+        assert_eq!(work(&mut scheduler, NOW), "a: 0/1 nodes are available: 1 Insufficient cpu");
+        scheduler.apply(Input::Pod(Event::Delete(wanting("small", 500).into())), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "");
+        apply(&mut scheduler, &PodInfo { finished: true, ..assigned(&wanting("big", 3000), "n") }, LATER);
+        assert_eq!(work(&mut scheduler, LATER), "a to n");
+    }
+
+    #[test]
+    fn a_new_or_uncordoned_node_wakes() {
+        let mut scheduler = scheduler(&[]);
+        apply(&mut scheduler, &testing::pod("a"), NOW);
+        assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
+        let mut node = testing::node("n");
+        node.unschedulable = true;
+        scheduler.apply(Input::Node(Event::Apply(node)), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "a: 0/1 nodes are available: 1 node(s) were unschedulable");
+        scheduler.apply(Input::Node(Event::Apply(testing::node("n"))), 2 * LATER);
+        assert_eq!(work(&mut scheduler, 2 * LATER), "a to n");
+    }
+
+    #[test]
+    fn others_gated_and_dying_pods_are_left_alone() {
+        let mut scheduler = scheduler(&["n"]);
+        apply(&mut scheduler, &PodInfo { scheduler: "mine".into(), ..testing::pod("a") }, NOW);
+        apply(&mut scheduler, &PodInfo { terminating: true, ..testing::pod("b") }, NOW);
+        apply(&mut scheduler, &PodInfo { gated: true, ..testing::pod("c") }, NOW);
+        assert_eq!(work(&mut scheduler, LATER), "");
+        apply(&mut scheduler, &testing::pod("c"), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "c to n");
+    }
+
+    #[test]
+    fn a_new_list_replaces_what_was_known() {
+        let mut scheduler = scheduler(&["gone", "n"]);
+        apply(&mut scheduler, &assigned(&wanting("old", 4000), "n"), NOW);
+        apply(&mut scheduler, &PodInfo { gated: true, ..testing::pod("queued") }, NOW);
+        scheduler.apply(Input::Node(Event::Init), NOW);
+        scheduler.apply(Input::Node(Event::InitApply(testing::node("n"))), NOW);
+        scheduler.apply(Input::Node(Event::InitDone), NOW);
+        scheduler.apply(Input::Pod(Event::Init), NOW);
+        scheduler.apply(Input::Pod(Event::InitApply(wanting("new", 4000).into())), NOW);
+        scheduler.apply(Input::Pod(Event::InitDone), NOW);
+        assert_eq!((scheduler.snapshot.len(), scheduler.queue.len()), (1, 1));
+        assert_eq!(work(&mut scheduler, NOW), "new to n");
+    }
+
+    #[test]
+    fn an_outdated_report_is_made_again() {
+        let mut scheduler = scheduler(&[]);
+        apply(&mut scheduler, &testing::pod("a"), NOW);
+        work(&mut scheduler, NOW);
+        scheduler.apply(Input::ReportOutdated("a".into()), NOW);
+        assert_eq!(work(&mut scheduler, LATER), "a: no nodes available to schedule pods");
+    }
+}

@@ -1,0 +1,371 @@
+//! The node table: one row per node, kept as parallel arrays that are updated by deltas, never rebuilt, and read by the
+//! scheduling cycle. Knows nothing of queues, plugins or the API.
+//!
+//! A pod holds its node's resources from the moment the scheduler has decided ([`Snapshot::assume`]), while the binding is still
+//! on its way; a failed binding gives them back ([`Snapshot::forget`]). Pods on nodes that are not known wait beside the table.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    amounts::{Amounts, Load},
+    node::NodeInfo,
+    pod::{HostPort, PodInfo, Uid},
+};
+
+/// All nodes and what is taken of them.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    rows: HashMap<Arc<str>, usize>,
+    nodes: Vec<NodeInfo>,
+    requested: Vec<Amounts>,
+    load: Vec<Load>,
+    ports: Vec<Vec<HostPort>>,
+    pods: Vec<Vec<Arc<PodInfo>>>,
+    held: HashMap<Uid, Held>,
+    /// Pods on nodes that are not known, by the node's name.
+    homeless: HashMap<Arc<str>, Vec<Arc<PodInfo>>>,
+}
+
+/// A pod that holds resources, and where.
+#[derive(Clone, Debug)]
+struct Held {
+    node: Arc<str>,
+    pod: Arc<PodInfo>,
+    assumed: bool,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub struct NodeRef<'a> {
+    snapshot: &'a Snapshot,
+    row: usize,
+}
+
+impl<'a> NodeRef<'a> {
+    /// What the Node object says.
+    #[must_use]
+    pub fn info(self) -> &'a NodeInfo {
+        &self.snapshot.nodes[self.row]
+    }
+
+    /// What its pods requested, and how many they are.
+    #[must_use]
+    pub fn requested(self) -> &'a Amounts {
+        &self.snapshot.requested[self.row]
+    }
+
+    /// What its pods weigh when nodes are scored.
+    #[must_use]
+    pub fn load(self) -> Load {
+        self.snapshot.load[self.row]
+    }
+
+    /// Host ports its pods have taken.
+    #[must_use]
+    pub fn ports(self) -> &'a [HostPort] {
+        &self.snapshot.ports[self.row]
+    }
+
+    /// Its pods, assumed ones included.
+    #[must_use]
+    pub fn pods(self) -> &'a [Arc<PodInfo>] {
+        &self.snapshot.pods[self.row]
+    }
+}
+
+impl Snapshot {
+    /// How many nodes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are no nodes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The node of a row below [`len`](Self::len).
+    #[must_use]
+    pub fn node(&self, row: usize) -> NodeRef<'_> {
+        NodeRef { snapshot: self, row }
+    }
+
+    /// The node of this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<NodeRef<'_>> {
+        self.row_of(name).map(|row| self.node(row))
+    }
+
+    /// The row of the node of this name.
+    #[must_use]
+    pub fn row_of(&self, name: &str) -> Option<usize> {
+        self.rows.get(name).copied()
+    }
+
+    /// The names of all nodes.
+    pub fn node_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.rows.keys()
+    }
+
+    /// The pods that hold resources.
+    pub fn uids(&self) -> impl Iterator<Item = &Uid> {
+        self.held.keys()
+    }
+
+    /// Whether the pod holds resources.
+    #[must_use]
+    pub fn holds(&self, uid: &Uid) -> bool {
+        self.held.contains_key(uid)
+    }
+
+    /// Adds or replaces a node. Says whether anything about it is new.
+    pub fn apply_node(&mut self, node: NodeInfo) -> bool {
+        if let Some(row) = self.row_of(&node.name) {
+            let changed = self.nodes[row] != node;
+            self.nodes[row] = node;
+            return changed;
+        }
+        let row = self.nodes.len();
+        self.rows.insert(node.name.clone(), row);
+        let pods = self.homeless.remove(&node.name).unwrap_or_default();
+        self.nodes.push(node);
+        self.requested.push(Amounts::default());
+        self.load.push(Load::default());
+        self.ports.push(Vec::new());
+        self.pods.push(Vec::new());
+        for pod in pods {
+            self.add_to_row(row, pod);
+        }
+        true
+    }
+
+    /// Removes a node; its pods wait for it to come back or to be deleted. Says whether it was known.
+    pub fn remove_node(&mut self, name: &str) -> bool {
+        let Some(row) = self.rows.remove(name) else { return false };
+        let node = self.nodes.swap_remove(row);
+        self.requested.swap_remove(row);
+        self.load.swap_remove(row);
+        self.ports.swap_remove(row);
+        let pods = self.pods.swap_remove(row);
+        if let Some(moved) = self.nodes.get(row) {
+            self.rows.insert(moved.name.clone(), row);
+        }
+        if !pods.is_empty() {
+            self.homeless.insert(node.name, pods);
+        }
+        true
+    }
+
+    /// Takes in what the API says: the pod is on this node. Confirms an assumption, or replaces it. Returns the node on which it
+    /// held something else before.
+    pub fn place(&mut self, pod: Arc<PodInfo>, node: &Arc<str>) -> Option<Arc<str>> {
+        self.hold(pod, node, false)
+    }
+
+    /// Takes in what was decided: the pod will be on this node if the binding succeeds.
+    pub fn assume(&mut self, pod: Arc<PodInfo>, node: &Arc<str>) {
+        self.hold(pod, node, true);
+    }
+
+    /// Takes back an assumption. Returns the node it was about, unless it has been confirmed or the pod is gone.
+    pub fn forget(&mut self, uid: &Uid) -> Option<Arc<str>> {
+        if self.held.get(uid)?.assumed { self.remove_pod(uid) } else { None }
+    }
+
+    /// Removes a pod. Returns the name of the node it was on, if it was on any.
+    pub fn remove_pod(&mut self, uid: &Uid) -> Option<Arc<str>> {
+        let Held { node, pod, .. } = self.held.remove(uid)?;
+        if let Some(row) = self.row_of(&node) {
+            self.take_from_row(row, &pod);
+        } else if let Some(pods) = self.homeless.get_mut(&node) {
+            pods.retain(|other| other.uid != *uid);
+            if pods.is_empty() {
+                self.homeless.remove(&node);
+            }
+        }
+        Some(node)
+    }
+
+    fn hold(&mut self, pod: Arc<PodInfo>, node: &Arc<str>, assumed: bool) -> Option<Arc<str>> {
+        if let Some(held) = self.held.get_mut(&pod.uid)
+            && held.node == *node
+            && held.pod.wants == pod.wants
+        {
+            held.assumed = assumed;
+            return None;
+        }
+        let before = self.remove_pod(&pod.uid);
+        match self.row_of(node) {
+            Some(row) => self.add_to_row(row, pod.clone()),
+            None => self.homeless.entry(node.clone()).or_default().push(pod.clone()),
+        }
+        self.held.insert(pod.uid.clone(), Held { node: node.clone(), pod, assumed });
+        before
+    }
+
+    fn add_to_row(&mut self, row: usize, pod: Arc<PodInfo>) {
+        self.requested[row].add(&pod.wants.amounts);
+        self.load[row] = self.load[row] + pod.wants.load;
+        self.ports[row].extend(pod.wants.ports.iter().cloned());
+        self.pods[row].push(pod);
+    }
+
+    fn take_from_row(&mut self, row: usize, pod: &PodInfo) {
+        self.requested[row].subtract(&pod.wants.amounts);
+        self.load[row] = self.load[row] - pod.wants.load;
+        let ports = &mut self.ports[row];
+        for port in &pod.wants.ports {
+            if let Some(at) = ports.iter().position(|taken| taken == port) {
+                ports.swap_remove(at);
+            }
+        }
+        let pods = &mut self.pods[row];
+        if let Some(at) = pods.iter().position(|other| other.uid == pod.uid) {
+            pods.swap_remove(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::pod::Wants;
+
+    fn node(name: usize, cpu: i64) -> NodeInfo {
+        NodeInfo { allocatable: Amounts { cpu, ..Amounts::default() }, ..NodeInfo::named(&format!("n{name}")) }
+    }
+
+    fn pod(uid: usize, cpu: i64) -> Arc<PodInfo> {
+        let port = HostPort { ip: "0.0.0.0".into(), protocol: "TCP".into(), port: uid as u16 };
+        let amounts = Amounts { cpu, pods: 1, extended: vec![("x.y/z".into(), cpu + 1)], ..Amounts::default() };
+        let wants = Wants { amounts, load: Load { cpu, memory: 1 }, ports: vec![port], ..Wants::default() };
+        Arc::new(PodInfo { uid: format!("u{uid}").into(), wants, ..PodInfo::default() })
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Node(usize, i64),
+        NoNode(usize),
+        Place(usize, i64, usize),
+        Assume(usize, i64, usize),
+        Forget(usize),
+        NoPod(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (nodes, pods, cpu) = (0..4_usize, 0..6_usize, 0..3_i64);
+        prop_oneof![
+            (nodes.clone(), cpu.clone()).prop_map(|(n, c)| Step::Node(n, c)),
+            nodes.clone().prop_map(Step::NoNode),
+            (pods.clone(), cpu.clone(), nodes.clone()).prop_map(|(p, c, n)| Step::Place(p, c, n)),
+            (pods.clone(), cpu, nodes).prop_map(|(p, c, n)| Step::Assume(p, c, n)),
+            pods.clone().prop_map(Step::Forget),
+            pods.prop_map(Step::NoPod),
+        ]
+    }
+
+    /// What the table should be, told from the whole truth.
+    #[derive(Default)]
+    struct Truth {
+        nodes: BTreeMap<usize, i64>,
+        pods: BTreeMap<usize, (i64, usize, bool)>,
+    }
+
+    impl Truth {
+        fn play(&mut self, step: &Step) {
+            match *step {
+                Step::Node(n, cpu) => drop(self.nodes.insert(n, cpu)),
+                Step::NoNode(n) => drop(self.nodes.remove(&n)),
+                Step::Place(p, cpu, n) => drop(self.pods.insert(p, (cpu, n, false))),
+                Step::Assume(p, cpu, n) => drop(self.pods.insert(p, (cpu, n, true))),
+                Step::Forget(p) => {
+                    if self.pods.get(&p).is_some_and(|(.., assumed)| *assumed) {
+                        self.pods.remove(&p);
+                    }
+                }
+                Step::NoPod(p) => drop(self.pods.remove(&p)),
+            }
+        }
+
+        fn rebuilt(&self) -> Snapshot {
+            let mut snapshot = Snapshot::default();
+            for (n, cpu) in &self.nodes {
+                snapshot.apply_node(node(*n, *cpu));
+            }
+            for (p, (cpu, n, _)) in &self.pods {
+                snapshot.place(pod(*p, *cpu), &format!("n{n}").into());
+            }
+            snapshot
+        }
+    }
+
+    fn play(snapshot: &mut Snapshot, step: &Step) {
+        let name = |n: usize| Arc::from(format!("n{n}"));
+        match *step {
+            Step::Node(n, cpu) => {
+                snapshot.apply_node(node(n, cpu));
+            }
+            Step::NoNode(n) => {
+                snapshot.remove_node(&name(n));
+            }
+            Step::Place(p, cpu, n) => drop(snapshot.place(pod(p, cpu), &name(n))),
+            Step::Assume(p, cpu, n) => snapshot.assume(pod(p, cpu), &name(n)),
+            Step::Forget(p) => drop(snapshot.forget(&pod(p, 0).uid)),
+            Step::NoPod(p) => drop(snapshot.remove_pod(&pod(p, 0).uid)),
+        }
+    }
+
+    /// The table without the order of rows and pods, which carries no meaning.
+    fn meaning(snapshot: &Snapshot) -> impl PartialEq + std::fmt::Debug + use<> {
+        let rows: BTreeMap<_, _> = (0..snapshot.len())
+            .map(|row| {
+                let node = snapshot.node(row);
+                assert_eq!(snapshot.row_of(&node.info().name), Some(row));
+                let ports: BTreeSet<_> = node.ports().iter().cloned().collect();
+                let pods: BTreeSet<_> = node.pods().iter().map(|pod| pod.uid.clone()).collect();
+                let sums = format!("{:?} {:?} {:?}", node.info().allocatable, node.requested(), node.load());
+                (node.info().name.clone(), (sums, ports, pods))
+            })
+            .collect();
+        let homeless: BTreeMap<_, BTreeSet<_>> =
+            snapshot.homeless.iter().map(|(name, pods)| (name.clone(), pods.iter().map(|pod| pod.uid.clone()).collect())).collect();
+        let held: BTreeSet<_> = snapshot.uids().cloned().collect();
+        (rows, homeless, held)
+    }
+
+    proptest! {
+        #[test]
+        fn incremental_equals_rebuilt(steps in prop::collection::vec(step(), 0..60)) {
+            let (mut snapshot, mut truth) = (Snapshot::default(), Truth::default());
+            for step in &steps {
+                play(&mut snapshot, step);
+                truth.play(step);
+            }
+            prop_assert_eq!(meaning(&snapshot), meaning(&truth.rebuilt()));
+        }
+    }
+
+    #[test]
+    fn a_confirmed_assumption_cannot_be_forgotten() {
+        let mut snapshot = Snapshot::default();
+        snapshot.apply_node(node(1, 5));
+        snapshot.assume(pod(1, 2), &"n1".into());
+        snapshot.place(pod(1, 2), &"n1".into());
+        assert_eq!(snapshot.forget(&"u1".into()), None);
+        assert_eq!(snapshot.node(0).requested().cpu, 2);
+    }
+
+    #[test]
+    fn an_unchanged_node_is_no_news() {
+        let mut snapshot = Snapshot::default();
+        assert!(snapshot.apply_node(node(1, 5)));
+        assert!(!snapshot.apply_node(node(1, 5)));
+        assert!(snapshot.apply_node(node(1, 6)));
+    }
+}

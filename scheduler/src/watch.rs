@@ -1,0 +1,82 @@
+//! The eyes of the scheduler: one watch per kind, decoded into what scheduling needs, resumed for as long as the process lives.
+
+use std::{fmt::Debug, pin::pin, time::Duration};
+
+use futures::StreamExt;
+use kube::{
+    Api, Resource,
+    runtime::{
+        WatchStreamExt,
+        utils::Backoff,
+        watcher::{self, Event, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc;
+
+use crate::scheduler::Input;
+
+/// Watches all objects of a kind and passes on what happens to them, until nobody listens any more.
+pub(crate) async fn watch<V, T>(objects: Api<V>, wrap: fn(Event<T>) -> Input, inputs: mpsc::Sender<Input>)
+where
+    V: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+    T: From<V>,
+{
+    let mut events = pin!(watcher(objects, watcher::Config::default()).backoff(Patience::default()));
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => {
+                if inputs.send(wrap(convert(event))).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) => tracing::warn!(kind = %V::kind(&()), %error, "the watch broke and will be resumed"),
+        }
+    }
+}
+
+fn convert<V, T: From<V>>(event: Event<V>) -> Event<T> {
+    match event {
+        Event::Init => Event::Init,
+        Event::InitApply(object) => Event::InitApply(object.into()),
+        Event::InitDone => Event::InitDone,
+        Event::Apply(object) => Event::Apply(object.into()),
+        Event::Delete(object) => Event::Delete(object.into()),
+    }
+}
+
+/// How long to wait before a broken watch is resumed. Upstream's half a minute would be felt after a restart of the API server,
+/// and there is only one watcher per kind to be kind about.
+#[derive(Default)]
+struct Patience {
+    failures: u32,
+}
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.failures += 1;
+        Some(Duration::from_millis(50).saturating_mul(2_u32.saturating_pow(self.failures - 1)).min(Duration::from_secs(1)))
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_grows_and_is_reset() {
+        let mut patience = Patience::default();
+        let waits: Vec<_> = patience.by_ref().take(7).map(|wait| wait.as_millis()).collect();
+        assert_eq!(waits, [50, 100, 200, 400, 800, 1000, 1000]);
+        patience.reset();
+        assert_eq!(patience.next(), Some(Duration::from_millis(50)));
+    }
+}

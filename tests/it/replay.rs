@@ -1,0 +1,221 @@
+//! What a real Kubernetes answered, asked again of ours: the recordings beside the project, where they are there.
+//!
+//! Only requests about kinds we serve are asked. What differs must be on the list below with its reason; what is on the list
+//! and does not differ any more must leave it.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use mini_cluster::{Cluster, Options};
+use mini_tests::{http::Http, root, wait_for};
+use serde_json::{Map, Value};
+
+/// What may differ, and why.
+const DIFFERS: &[(&str, &str)] = &[];
+
+fn recordings() -> Option<PathBuf> {
+    let folder = root().parent()?.join("shared/upstream");
+    folder.is_dir().then_some(folder)
+}
+
+/// Replaces what no two servers agree on.
+fn mask(key: &str, value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(key, _)| *key != "description" && *key != "lastProbeTime");
+            Value::Object(kept.map(|(key, value)| (key.clone(), mask(key, value))).collect::<Map<_, _>>())
+        }
+        Value::Array(list) => Value::Array(list.iter().map(|value| mask(key, value)).collect()),
+        Value::String(text) => Value::String(mask_text(key, text)),
+        other => other.clone(),
+    }
+}
+
+fn mask_text(key: &str, text: &str) -> String {
+    match key {
+        "uid" => return "<uid>".to_owned(),
+        "resourceVersion" => return "<rv>".to_owned(),
+        "continue" => return "<token>".to_owned(),
+        _ => {}
+    }
+    if text.len() >= 20 && text.as_bytes()[4] == b'-' && text.as_bytes()[10] == b'T' && text.ends_with('Z') {
+        return "<time>".to_owned();
+    }
+    let mut out = String::new();
+    for word in text.split_inclusive([' ', ',', '"', '(', ')', ':']) {
+        let bare = word.trim_end_matches([' ', ',', '"', '(', ')', ':']);
+        let masked = if bare.len() == 36 && bare.matches('-').count() == 4 {
+            "<uid>".to_owned()
+        } else if let Some(at) = bare.find("kube-api-access-") {
+            format!("{}kube-api-access-<x>", &bare[..at])
+        } else if bare.starts_with("10.254.") {
+            "<ip>".to_owned()
+        } else {
+            bare.to_owned()
+        };
+        out.push_str(&masked);
+        out.push_str(&word[bare.len()..]);
+    }
+    out
+}
+
+struct Case {
+    file: &'static str,
+    name: String,
+    request: Value,
+    response: Value,
+}
+
+fn cases(files: &[&'static str]) -> Vec<Case> {
+    let Some(folder) = recordings() else { return Vec::new() };
+    let mut cases = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(folder.join(format!("{file}.jsonl"))).expect("read a recording");
+        for line in text.lines() {
+            let mut case: Value = serde_json::from_str(line).expect("a recording is JSON");
+            let name = case["name"].as_str().unwrap_or_default().to_owned();
+            cases.push(Case { file, name, request: case["request"].take(), response: case["response"].take() });
+        }
+    }
+    cases
+}
+
+/// Whether the request is about what we serve.
+fn served(path: &str) -> bool {
+    let table = mini_apiserver::kinds::table();
+    let path = path.split('?').next().unwrap_or_default();
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let (group, rest) = match segments.as_slice() {
+        ["api", _, rest @ ..] => ("", rest),
+        ["apis", group, _, rest @ ..] => (*group, rest),
+        _ => return false,
+    };
+    let plural = match rest {
+        ["namespaces", _, plural, ..] => plural,
+        [plural, ..] => plural,
+        [] => return false,
+    };
+    let known = |kind: &mini_apiserver::kinds::Kind| kind.plural == *plural && kind.versions.iter().any(|version| version.group == group);
+    table.iter().any(known) || *plural == "nopes"
+}
+
+async fn ask(http: &Http, request: &Value) -> (u16, Value) {
+    let method = request["method"].as_str().unwrap_or("GET");
+    let path = request["path"].as_str().unwrap_or_default();
+    let mut headers = vec![("user-agent", "recorder/1")];
+    if let Some(form) = request["contentType"].as_str() {
+        headers.push(("content-type", form));
+    }
+    if let Some(form) = request["accept"].as_str() {
+        headers.push(("accept", form));
+    }
+    let body = match &request["body"] {
+        Value::Null => String::new(),
+        // A body that was no JSON is written as text.
+        Value::String(text) => unmask(text),
+        body => unmask(&body.to_string()),
+    };
+    let answer = http.send(method, path, &headers, body).await;
+    (answer.code, answer.json())
+}
+
+/// `<x*70>` stands for seventy times x.
+fn unmask(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        let tail = &rest[at + 1..];
+        let run = tail.split_once('*').and_then(|(letter, tail)| Some((letter, tail.split_once('>')?)));
+        match run.and_then(|(letter, (count, tail))| Some((letter.repeat(count.parse().ok()?), tail))) {
+            Some((run, tail)) if run.len() > 1 => {
+                out.push_str(&rest[..at]);
+                out.push_str(&run);
+                rest = tail;
+            }
+            _ => {
+                out.push_str(&rest[..=at]);
+                rest = tail;
+            }
+        }
+    }
+    out + rest
+}
+
+/// The first place where two answers differ.
+fn difference(path: &str, ours: &Value, theirs: &Value) -> Option<String> {
+    match (ours, theirs) {
+        (Value::Object(a), Value::Object(b)) => {
+            let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            keys.into_iter().find_map(|key| match (a.get(key), b.get(key)) {
+                (Some(x), Some(y)) => difference(&format!("{path}.{key}"), x, y),
+                (Some(x), None) => Some(format!("{path}.{key}: ours has {x}")),
+                (None, Some(y)) => Some(format!("{path}.{key}: theirs has {y}")),
+                (None, None) => None,
+            })
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).enumerate().find_map(|(index, (x, y))| difference(&format!("{path}[{index}]"), x, y))
+        }
+        (a, b) => (a != b).then(|| format!("{path}: ours {a}\n      theirs {b}")),
+    }
+}
+
+async fn cluster() -> Cluster {
+    let options = Options { scheduler: None, kubelet: None, ..Options::default() };
+    options.start().await.expect("the cluster starts")
+}
+
+async fn replay(files: &[&'static str], only: fn(&Case) -> bool) {
+    let cluster = cluster().await;
+    let http = Http::new(cluster.address());
+    // The recorded nodes are there before anything is asked.
+    for node in ["node-0000", "node-0001", "node-0002"] {
+        let body = serde_json::json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": node } });
+        assert_eq!(http.post("/api/v1/nodes", &body).await.code, 201);
+    }
+    wait_for("the CA in default", || async {
+        let answer = http.get("/api/v1/namespaces/default/configmaps/kube-root-ca.crt").await;
+        if answer.code == 200 { Ok(()) } else { Err(answer.text()) }
+    })
+    .await;
+    let mut wrong: BTreeMap<String, String> = BTreeMap::new();
+    let mut asked = 0;
+    for case in cases(files) {
+        if !served(case.request["path"].as_str().unwrap_or_default()) {
+            continue;
+        }
+        let (code, body) = ask(&http, &case.request).await;
+        if !only(&case) {
+            continue;
+        }
+        asked += 1;
+        let theirs = u16::try_from(case.response["code"].as_u64().unwrap_or(0)).unwrap_or(0);
+        let differs = if code == theirs {
+            difference("", &mask("", &body), &mask("", &case.response["body"]))
+        } else {
+            Some(format!("code {code}, theirs {theirs}: {body}"))
+        };
+        if let Some(difference) = differs {
+            wrong.insert(format!("{}: {}", case.file, case.name), difference.chars().take(600).collect());
+        }
+    }
+    cluster.stop().await.expect("the cluster stops");
+    let listed = |name: &String| DIFFERS.iter().any(|(known, _)| known == name);
+    let report: Vec<String> = wrong.iter().filter(|(name, _)| !listed(name)).map(|(name, how)| format!("{name}\n    {how}")).collect();
+    println!("{asked} asked, {} equal", asked - wrong.len());
+    assert!(report.is_empty(), "{} of {asked} differ:\n{}", report.len(), report.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn minimal_objects_become_what_upstream_makes_of_them() {
+    replay(&["kinds"], |_| true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_requests_are_refused_in_upstreams_words() {
+    replay(&["kinds", "invalid"], |case| case.file == "invalid").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_do_what_upstreams_do() {
+    replay(&["kinds", "writes"], |case| case.file == "writes").await;
+}

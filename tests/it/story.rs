@@ -1,0 +1,220 @@
+//! The main story, by both clients, on real processes: the notes' own file from `apply` to Running, scaled, rolled, deleted.
+
+use std::collections::BTreeSet;
+
+use mini_tests::{Ran, World, root, wait_for};
+use serde_json::Value;
+
+/// Which client plays the story.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Client {
+    Ours,
+    Theirs,
+}
+
+impl Client {
+    fn run(self, world: &World, args: &[&str]) -> Ran {
+        match self {
+            Self::Ours => world.ctl(args),
+            Self::Theirs => world.kubectl(args),
+        }
+    }
+
+    fn json(self, world: &World, args: &[&str]) -> Value {
+        let args: Vec<&str> = args.iter().copied().chain(["-o", "json"]).collect();
+        let text = self.run(world, &args).success();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+}
+
+/// The file as the course notes print it, or our copy of it where the notes are not at hand.
+fn manifest(world: &World) -> String {
+    let file = world.home().join("nginx.yml");
+    std::fs::write(&file, notes().unwrap_or_else(|| std::fs::read_to_string(root().join("examples/nginx.yml")).expect("read the example"))).expect("write it");
+    file.to_string_lossy().into_owned()
+}
+
+/// The first `nginx.yml` of the notes, comments and all.
+fn notes() -> Option<String> {
+    let folder = std::fs::read_dir(root().parent()?.join("shared/seeds")).ok()?;
+    let file = folder.flatten().find(|entry| entry.file_name().to_string_lossy().starts_with("003_"))?;
+    let text = std::fs::read_to_string(file.path()).ok()?;
+    let mut lines = text.lines().skip_while(|line| !line.ends_with("# cat nginx.yml"));
+    lines.next()?;
+    let block: Vec<&str> = lines.take_while(|line| !line.trim().is_empty()).collect();
+    let indent = block.first()?.len() - block.first()?.trim_start().len();
+    Some(block.iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect())
+}
+
+fn pods(client: Client, world: &World) -> Vec<Value> {
+    client.json(world, &["get", "pods", "-l", "app=web_server"])["items"].as_array().cloned().unwrap_or_default()
+}
+
+fn is_running(pod: &Value) -> bool {
+    let ready = pod["status"]["conditions"].as_array().into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+    pod["status"]["phase"] == "Running" && ready && pod["metadata"]["deletionTimestamp"].is_null()
+}
+
+/// Waits until exactly so many pods are there, all of them ready and of this image.
+async fn settled(client: Client, world: &World, count: usize, image: &str) -> Vec<Value> {
+    wait_for(&format!("{count} pods of {image}"), || async {
+        let pods = pods(client, world);
+        let good = pods.iter().filter(|pod| is_running(pod) && pod["spec"]["containers"][0]["image"] == image).count();
+        if good == count && pods.len() == count { Ok(pods) } else { Err(world.ctl(&["get", "pods", "-o", "wide"]).stdout()) }
+    })
+    .await
+}
+
+fn contains_all(text: &str, wanted: &[&str]) {
+    for wanted in wanted {
+        assert!(text.contains(wanted), "{wanted:?} is not in:\n{text}");
+    }
+}
+
+async fn play(client: Client) {
+    let world = World::up(2);
+    let file = manifest(&world);
+    let ran = client.run(&world, &["apply", "-f", &file]);
+    assert_eq!(ran.success(), "deployment.extensions/nginx-deployment created\n");
+    contains_all(&ran.stderr(), &["Warning: extensions/v1beta1 Deployment is deprecated in v1.9+, unavailable in v1.16+"]);
+
+    let two = settled(client, &world, 2, "nginx:1.7.9").await;
+    let nodes: BTreeSet<&str> = two.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).collect();
+    assert_eq!(nodes, BTreeSet::from(["k8s-node-1", "k8s-node-2"]));
+    looks_right(client, &world);
+
+    assert_eq!(client.run(&world, &["scale", "deployment", "nginx-deployment", "--replicas=8"]).success(), "deployment.apps/nginx-deployment scaled\n");
+    settled(client, &world, 8, "nginx:1.7.9").await;
+
+    roll(client, &world).await;
+
+    let deleted = client.run(&world, &["delete", "deployment", "nginx-deployment"]).success();
+    assert!(deleted.starts_with("deployment.apps \"nginx-deployment\" deleted"), "{deleted}");
+    wait_for("nothing to be left", || async {
+        let left = client.run(&world, &["get", "deploy,rs,pod"]);
+        if left.stderr().contains("No resources found in default namespace.") { Ok(()) } else { Err(left.stdout()) }
+    })
+    .await;
+}
+
+fn looks_right(client: Client, world: &World) {
+    let wide = client.run(world, &["get", "deploy,rs,pod", "-o", "wide"]).success();
+    let heads = [
+        ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE", "CONTAINERS", "IMAGES", "SELECTOR"].as_slice(),
+        &["NAME", "DESIRED", "CURRENT", "READY", "AGE", "CONTAINERS", "IMAGES", "SELECTOR"],
+        &["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "NODE", "NOMINATED", "NODE", "READINESS", "GATES"],
+    ];
+    for head in heads {
+        assert!(wide.lines().any(|line| line.split_whitespace().eq(head.iter().copied())), "{head:?} is not in:\n{wide}");
+    }
+    contains_all(&wide, &["deployment.apps/nginx-deployment", "replicaset.apps/nginx-deployment-", "pod/nginx-deployment-", "app=web_server,pod-template-hash="]);
+    let deployment = client.run(world, &["describe", "deployment", "nginx-deployment"]).success();
+    contains_all(
+        &deployment,
+        &[
+            "Replicas:               2 desired | 2 updated | 2 total | 2 available | 0 unavailable",
+            "StrategyType:           RollingUpdate",
+            "RollingUpdateStrategy:  1 max unavailable, 1 max surge",
+            "Available      True    MinimumReplicasAvailable",
+            "NewReplicaSet:   nginx-deployment-",
+            "ScalingReplicaSet",
+            "deployment-controller  Scaled up replica set nginx-deployment-",
+        ],
+    );
+    let pod = client.run(world, &["describe", "pod", "-l", "app=web_server"]).success();
+    contains_all(
+        &pod,
+        &[
+            "Controlled By:  ReplicaSet/nginx-deployment-",
+            "Image:          nginx:1.7.9",
+            "State:          Running",
+            "/var/run/secrets/kubernetes.io/serviceaccount from kube-api-access-",
+            "default-scheduler  Successfully assigned default/nginx-deployment-",
+            "Pulling image \"nginx:1.7.9\"",
+            "Created container: nginx",
+            "Started container nginx",
+        ],
+    );
+    let order = ["Scheduled", "Pulling", "Pulled", "Created", "Started"].map(|reason| {
+        let line = pod.lines().position(|line| line.split_whitespace().nth(1) == Some(reason));
+        line.unwrap_or_else(|| panic!("no {reason} event in:\n{pod}"))
+    });
+    assert!(order.is_sorted(), "the events are out of order:\n{pod}");
+}
+
+/// Changes the image and watches the bounds: the old file asks for at most one more and one less than eight.
+async fn roll(client: Client, world: &World) {
+    let patch = r#"{"spec":{"strategy":{"rollingUpdate":{"maxSurge":"25%","maxUnavailable":"25%"}}}}"#;
+    world.kubectl(&["patch", "deployment", "nginx-deployment", "-p", patch]).success();
+    world.kubectl(&["set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.1"]).success();
+    let bounds = wait_for("the new image everywhere", || async {
+        let pods = pods(client, world);
+        let (running, there) = (pods.iter().filter(|pod| is_running(pod)).count(), pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).count());
+        assert!(running >= 6, "only {running} of 8 are ready");
+        assert!(there <= 10, "{there} pods for 8");
+        let new = pods.iter().filter(|pod| is_running(pod) && pod["spec"]["containers"][0]["image"] == "nginx:1.9.1").count();
+        if new == 8 && pods.len() == 8 { Ok((running, there)) } else { Err((new, running, there)) }
+    })
+    .await;
+    assert_eq!(bounds, (8, 8));
+    let history = world.kubectl(&["rollout", "history", "deployment/nginx-deployment"]).success();
+    assert_eq!(history.lines().count(), 5, "two revisions:\n{history}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_notes_own_file_lives_with_mini_ctl() {
+    play(Client::Ours).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_notes_own_file_lives_with_kubectl() {
+    play(Client::Theirs).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_killed_the_story_ends_well() {
+    let world = World::up(2);
+    let file = manifest(&world);
+    let components = ["apiserver", "scheduler", "controllers", "k8s-node-1", "k8s-node-2"];
+    // Each component dies once in each phase of the story, at whatever moment it happens to be in.
+    for (round, component) in components.iter().enumerate() {
+        world.kubectl(&["apply", "-f", &file]).success();
+        revive(&world, component);
+        settled(Client::Theirs, &world, 2, "nginx:1.7.9").await;
+        world.kubectl(&["scale", "deployment", "nginx-deployment", "--replicas=6"]).success();
+        revive(&world, components[(round + 2) % components.len()]);
+        let six = settled(Client::Theirs, &world, 6, "nginx:1.7.9").await;
+        let ips: BTreeSet<&str> = six.iter().filter_map(|pod| pod["status"]["podIP"].as_str()).collect();
+        assert_eq!(ips.len(), 6, "two pods share an address: {ips:?}");
+        world.kubectl(&["set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.1"]).success();
+        revive(&world, components[(round + 1) % components.len()]);
+        settled(Client::Theirs, &world, 6, "nginx:1.9.1").await;
+        world.kubectl(&["delete", "deployment", "nginx-deployment", "--wait=false"]).success();
+        revive(&world, component);
+        wait_for("everything to be gone", || async {
+            let left = world.kubectl(&["get", "deploy,rs,pod"]);
+            if left.stderr().contains("No resources found") { Ok(()) } else { Err(left.stdout()) }
+        })
+        .await;
+    }
+}
+
+/// Kills a component without warning and starts it again.
+fn revive(world: &World, component: &str) {
+    world.kill(component);
+    world.ctl(&["start", component]).success();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_there_is_there_after_down_and_up() {
+    let world = World::up(2);
+    world.kubectl(&["apply", "-f", &manifest(&world)]).success();
+    let before = settled(Client::Theirs, &world, 2, "nginx:1.7.9").await;
+    world.ctl(&["down"]).success();
+    world.ctl(&["up"]).success();
+    let after = settled(Client::Theirs, &world, 2, "nginx:1.7.9").await;
+    let uids = |pods: &[Value]| pods.iter().map(|pod| pod["metadata"]["uid"].to_string()).collect::<BTreeSet<_>>();
+    assert_eq!(uids(&before), uids(&after));
+    let again = world.ctl(&["up"]).failure();
+    assert!(again.contains("already running"), "{again}");
+}

@@ -1,0 +1,216 @@
+//! What the tests stand on: waiting for a condition, and a world of real processes for each test.
+
+pub mod http;
+
+use std::{
+    fmt::Debug,
+    future::Future,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+/// How long anything may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until the answer is `Ok`, and returns what it holds.
+///
+/// # Panics
+/// When it takes longer than [`PATIENCE`]: with the last `Err`, which says what was seen instead.
+pub async fn wait_for<T, E: Debug, F: Future<Output = Result<T, E>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(2);
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(last) if Instant::now() > deadline => panic!("waited {PATIENCE:?} for {what}; last seen:\n{last:#?}"),
+            Err(_) => sleep(pause).await,
+        }
+        pause = (pause * 2).min(Duration::from_millis(100));
+    }
+}
+
+/// The root of the source tree.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests live in a folder of the root")
+}
+
+/// The folder of the shipped binaries, built once for all tests of a run.
+///
+/// # Panics
+/// When they do not build.
+#[must_use]
+pub fn binaries() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(["build", "--workspace", "--bins", "--quiet"]).current_dir(root()).status();
+        assert!(built.expect("run cargo").success(), "the binaries do not build");
+        // The test binary is target/PROFILE/deps/it-….
+        let me = std::env::current_exe().expect("the test knows its own path");
+        me.ancestors().nth(2).expect("a test binary lives in PROFILE/deps").to_owned()
+    })
+}
+
+/// A cluster of real processes in a folder of its own, as `mini-ctl up` makes it. It ends with the test.
+pub struct World {
+    home: TempDir,
+}
+
+impl World {
+    /// Brings up a cluster with so many nodes.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn up(nodes: u32) -> Self {
+        let world = Self { home: tempfile::tempdir().expect("make a folder") };
+        let nodes = nodes.to_string();
+        world.ctl(&["up", "--nodes", &nodes, "--port", "0"]).success();
+        world
+    }
+
+    /// The folder of this cluster.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Runs `mini-ctl` on this cluster.
+    #[must_use]
+    pub fn ctl(&self, args: &[&str]) -> Ran {
+        self.ctl_with(args, "")
+    }
+
+    /// Runs `mini-ctl` with text on its standard input.
+    #[must_use]
+    pub fn ctl_with(&self, args: &[&str], input: &str) -> Ran {
+        self.run(&binaries().join("mini-ctl"), args, input)
+    }
+
+    /// Runs the real `kubectl` on this cluster.
+    #[must_use]
+    pub fn kubectl(&self, args: &[&str]) -> Ran {
+        self.kubectl_with(args, "")
+    }
+
+    /// Runs the real `kubectl` with text on its standard input.
+    #[must_use]
+    pub fn kubectl_with(&self, args: &[&str], input: &str) -> Ran {
+        self.run(Path::new("kubectl"), args, input)
+    }
+
+    fn run(&self, program: &Path, args: &[&str], input: &str) -> Ran {
+        let stdin = self.home().join("stdin");
+        std::fs::write(&stdin, input).expect("write the input");
+        let output = Command::new(program)
+            .args(args)
+            .current_dir(root())
+            .stdin(std::fs::File::open(&stdin).expect("open the input"))
+            .env("MINI_HOME", self.home())
+            .env("KUBECONFIG", self.home().join("kubeconfig"))
+            .env("HOME", self.home())
+            .env("NO_COLOR", "1")
+            .output();
+        let command = format!("{} {}", program.file_name().unwrap_or_default().to_string_lossy(), args.join(" "));
+        Ran { command, output: output.expect("the program starts") }
+    }
+
+    /// The process id of a component, as `mini-ctl status` knows it.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self, component: &str) -> u32 {
+        let file = self.home().join("run").join(format!("{component}.pid"));
+        let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("read {}: {error}", file.display()));
+        let state: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("read {text:?}: {error}"));
+        state["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_else(|| panic!("no pid in {text:?}"))
+    }
+
+    /// Kills a component's process without warning.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&self, component: &str) {
+        let pid = self.pid(component).to_string();
+        assert!(Command::new("kill").args(["-9", &pid]).status().expect("run kill").success(), "kill {component} ({pid})");
+    }
+
+    /// The last lines of every component's log, to be shown when a test fails.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let folder = std::fs::read_dir(self.home().join("logs"));
+        let files = folder.into_iter().flatten().flatten();
+        let tail = |file: std::fs::DirEntry| {
+            let text = std::fs::read_to_string(file.path()).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            format!("== {}\n{}\n", file.file_name().to_string_lossy(), lines[lines.len().saturating_sub(15)..].join("\n"))
+        };
+        files.map(tail).collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.logs());
+        }
+        let down = self.ctl(&["down"]);
+        if !std::thread::panicking() {
+            let _ = down.success();
+        }
+    }
+}
+
+/// A command that has run.
+pub struct Ran {
+    command: String,
+    output: Output,
+}
+
+impl Ran {
+    /// What it printed.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    /// What it complained about.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    /// Its exit code; -1 if it was killed.
+    #[must_use]
+    pub fn code(&self) -> i32 {
+        self.output.status.code().unwrap_or(-1)
+    }
+
+    /// What it printed, if it succeeded.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    #[allow(clippy::must_use_candidate, reason = "often called for the check alone")]
+    pub fn success(&self) -> String {
+        assert!(self.output.status.success(), "{} ended with {}:\n{}{}", self.command, self.code(), self.stdout(), self.stderr());
+        self.stdout()
+    }
+
+    /// What it complained about, if it failed with exit code 1.
+    ///
+    /// # Panics
+    /// When it did not.
+    #[track_caller]
+    #[allow(clippy::must_use_candidate, reason = "often called for the check alone")]
+    pub fn failure(&self) -> String {
+        assert_eq!(self.code(), 1, "{} should have failed:\n{}{}", self.command, self.stdout(), self.stderr());
+        self.stderr()
+    }
+}
