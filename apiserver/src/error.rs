@@ -199,6 +199,12 @@ impl ApiError {
         Self::new(415, "UnsupportedMediaType", message)
     }
 
+    /// 415 for a patch of unknown form.
+    #[must_use]
+    pub fn unknown_patch() -> Self {
+        Self::new(415, "UnsupportedMediaType", "415: Unsupported Media Type").about("", "", "")
+    }
+
     /// 429: more requests are under way than the server takes.
     #[must_use]
     pub fn too_many_requests() -> Self {

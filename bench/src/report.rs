@@ -160,13 +160,21 @@ mod tests {
 
     #[test]
     fn as_a_table() {
-        expect![[""]].assert_eq(&table(&reports()));
+        expect![[r#"
+            | suite    | what       | per second |  median |     p99 |  wall | server CPU µs each | client CPU µs each | server RSS, MB |
+            |----------|------------|-----------:|--------:|--------:|------:|-------------------:|-------------------:|---------------:|
+            | `create` | 50 clients |     10,000 | 5.00 ms | 9.90 ms | 3.0 s |                 67 |                 33 |    20.0 → 31.2 |
+            | `flow`   | 5,000 pods |          0 |       – |       – | 1.5 s |                  – |                  – |              – |
+        "#]]
+        .assert_eq(&table(&reports()));
     }
 
     #[test]
     fn as_json() {
         let text = reports().iter().map(|report| serde_json::to_string(report).unwrap()).collect::<Vec<_>>().join("\n");
-        expect![[""]].assert_eq(&text);
+        expect![[r#"
+            {"suite":"create","what":"50 clients","operations":30000,"wall_seconds":3.0,"per_second":10000.0,"median_ms":5.0,"p99_ms":9.9,"server_cpu_us":66.66666666666667,"client_cpu_us":33.333333333333336,"rss_before":20000000,"rss_after":31250000}
+            {"suite":"flow","what":"5,000 pods","operations":0,"wall_seconds":1.5,"per_second":0.0}"#]].assert_eq(&text);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a suite is run against: the server that was named, or programs of our own, started for one suite and ended with it.
 
 use std::{
+    convert::Infallible,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -22,7 +23,7 @@ use crate::{
 const BOOT: Duration = Duration::from_secs(30);
 /// How long nodes may take to become ready.
 const NODES: Duration = Duration::from_secs(120);
-/// How often it is looked whether they are.
+/// How often it is looked whether they are, and whether programs still run.
 const POLL: Duration = Duration::from_millis(100);
 
 /// The flags that say what to measure.
@@ -194,6 +195,21 @@ impl Server {
         programs::answers(program, &self.target, path, BOOT).await
     }
 
+    /// Waits for as long as all the programs that were started run.
+    ///
+    /// # Errors
+    /// When one has ended.
+    pub(crate) async fn fails(&mut self) -> Result<Infallible> {
+        loop {
+            self.check()?;
+            sleep(POLL).await;
+        }
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.started.iter_mut().try_for_each(Program::check)
+    }
+
     async fn nodes_ready(&mut self, wanted: u32) -> Result<()> {
         let mut connection = self.connect().await?;
         let deadline = Instant::now() + NODES;
@@ -202,9 +218,7 @@ impl Server {
             if ready >= wanted as usize {
                 return Ok(());
             }
-            for program in &mut self.started {
-                program.check()?;
-            }
+            self.check()?;
             if !self.is_ours() || Instant::now() > deadline {
                 bail!("{ready} of {wanted} nodes are ready; --nodes says how many are needed");
             }

@@ -5,6 +5,7 @@
 
 use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
+use futures::future::try_join_all;
 use kube::{Client, Resource, api::ApiResource};
 use mini_daemon::{events::Recorder, tasks::Tasks};
 use serde::de::DeserializeOwned;
@@ -171,10 +172,19 @@ impl<C: Controller> Worker<C> {
 
     /// One run of one key.
     async fn turn(&self, key: &C::Key) -> Verdict {
+        let writes = Writes::new(self.shared.client.clone(), self.shared.reflectors.clone());
+        let doubts = self.freshness.doubts(key);
+        if !doubts.is_empty() {
+            if let Err(error) = try_join_all(doubts.iter().map(|doubt| writes.find_out(doubt))).await {
+                tracing::debug!(controller = C::NAME, ?key, %error, "what was written is not known yet");
+                return Verdict::Failed;
+            }
+            self.freshness.clear_doubts(key, writes.into_marks());
+            return Verdict::Postponed(STALE_RETRY);
+        }
         if !self.freshness.is_fresh(key) {
             return Verdict::Postponed(STALE_RETRY);
         }
-        let writes = Writes::new(self.shared.client.clone(), self.shared.reflectors.clone());
         let result = self.controller.reconcile(key, &writes).await;
         self.freshness.record(key, writes.into_marks());
         match result {
@@ -217,6 +227,8 @@ mod tests {
         watchers: Vec<mpsc::UnboundedSender<Result<http_body::Frame<Bytes>, Infallible>>>,
         lists: usize,
         listable: bool,
+        /// The next creation happens, but the connection breaks before its answer.
+        breaks: bool,
     }
 
     type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
@@ -235,7 +247,8 @@ mod tests {
                 object["metadata"]["resourceVersion"] = json!(revision.to_string());
                 self.objects.push(object.clone());
                 self.held.push(Bytes::from(format!("{}\n", json!({"type": "ADDED", "object": object}))));
-                return full(201, object);
+                // No JSON: for the client as good as no answer.
+                return if std::mem::take(&mut self.breaks) { http::Response::new(Full::default().boxed()) } else { full(201, object) };
             }
             if query.contains("watch=true") {
                 let (sender, receiver) = mpsc::unbounded_channel();
@@ -309,12 +322,12 @@ mod tests {
         assert!(server.lock().lists > 1, "the watch tries again");
         assert_eq!(count(), 0, "nothing runs before the cache is complete");
 
-        server.lock().listable = true;
+        (server.lock().listable, server.lock().breaks) = (true, true);
         pass(Duration::from_secs(1)).await;
-        assert_eq!(count(), 1, "it does not act again on a cache that does not show what it did");
+        assert_eq!(count(), 1, "it does not act again on a cache that does not show what it may have done");
         server.lock().release();
         pass(Duration::from_secs(1)).await;
-        assert_eq!(count(), 2);
+        assert_eq!(count(), 2, "nor on one that does not show what it did");
         server.lock().release();
         pass(Duration::from_secs(1)).await;
         assert_eq!(count(), 2);

@@ -3,6 +3,8 @@
 //! After each run the marks of what it wrote are kept for its key; the key runs again only when the caches show them. This does
 //! what upstream's expectations do, without counting: the API server's revisions are one counter, so "has seen revision n" says
 //! it all, for creations and updates; a deletion, which may be answered without a revision, is seen when the object is gone.
+//!
+//! A creation whose answer was lost is a doubt: before the key runs again, the API server is asked what there is.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -10,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use kube::api::ApiResource;
 use parking_lot::Mutex;
 
 use crate::cache::{Mark, Source};
@@ -19,6 +22,14 @@ use crate::cache::{Mark, Source};
 pub(crate) struct Marks {
     /// By the address of the cache: many writes to one kind are one revision to wait for.
     by_source: BTreeMap<usize, Seen>,
+    doubts: Vec<Doubt>,
+}
+
+/// A kind and a namespace in which something may have been created: the API server went away before it answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Doubt {
+    pub(crate) resource: ApiResource,
+    pub(crate) namespace: String,
 }
 
 struct Seen {
@@ -42,8 +53,15 @@ impl Marks {
         }
     }
 
+    /// Notes a creation whose answer did not come.
+    pub(crate) fn doubt(&mut self, doubt: Doubt) {
+        if !self.doubts.contains(&doubt) {
+            self.doubts.push(doubt);
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.by_source.is_empty()
+        self.by_source.is_empty() && self.doubts.is_empty()
     }
 
     /// Forgets what the caches show by now; true when that is all.
@@ -75,6 +93,21 @@ impl<K: Clone + Eq + Hash> Freshness<K> {
         }
     }
 
+    /// Replaces the doubts of `key` by what was found out.
+    pub(crate) fn clear_doubts(&self, key: &K, found: Marks) {
+        let mut pending = self.pending.lock();
+        let marks = pending.entry(key.clone()).or_default();
+        marks.doubts.clear();
+        for Seen { source, revision, .. } in found.by_source.into_values() {
+            marks.note(source, Mark::Revision(revision));
+        }
+    }
+
+    /// What is to be found out before `key` may run.
+    pub(crate) fn doubts(&self, key: &K) -> Vec<Doubt> {
+        self.pending.lock().get(key).map(|marks| marks.doubts.clone()).unwrap_or_default()
+    }
+
     /// Whether the caches show everything that earlier runs of `key` wrote.
     pub(crate) fn is_fresh(&self, key: &K) -> bool {
         let mut pending = self.pending.lock();
@@ -90,6 +123,7 @@ impl<K: Clone + Eq + Hash> Freshness<K> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use k8s_openapi::api::core::v1::Pod;
     use kube::runtime::watcher::Event;
 
     use super::*;
@@ -118,5 +152,27 @@ mod tests {
         cache.take(Event::Delete(pod("a", 8, None)), &mut incoming);
         assert!(freshness.is_fresh(&"rs"));
         assert!(freshness.pending.lock().is_empty());
+    }
+
+    #[test]
+    fn a_doubt_becomes_something_to_wait_for() {
+        let cache = filled([pod("a", 3, None)]);
+        let freshness = Freshness::default();
+        let doubt = Doubt { resource: ApiResource::erase::<Pod>(&()), namespace: "default".to_owned() };
+        let mut marks = Marks::default();
+        marks.note(cache.clone(), Mark::Gone(Key::new("default", "a"), "uid-a".to_owned()));
+        (0..3).for_each(|_| marks.doubt(doubt.clone()));
+        freshness.record(&"rs", marks);
+        assert_eq!(freshness.doubts(&"rs"), [doubt]);
+
+        let mut found = Marks::default();
+        found.note(cache.clone(), Mark::Revision(5));
+        freshness.clear_doubts(&"rs", found);
+        assert!(freshness.doubts(&"rs").is_empty());
+        let mut incoming = BTreeMap::new();
+        cache.take(Event::Apply(pod("b", 5, None)), &mut incoming);
+        assert!(!freshness.is_fresh(&"rs"), "what was known before still counts");
+        cache.take(Event::Delete(pod("a", 6, None)), &mut incoming);
+        assert!(freshness.is_fresh(&"rs"));
     }
 }

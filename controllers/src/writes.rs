@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cache::{Key, Mark, revision},
-    freshness::Marks,
+    freshness::{Doubt, Marks},
     reflectors::Reflectors,
 };
 
@@ -149,9 +149,21 @@ impl Writes {
         let resource = ApiResource::erase::<K>(&());
         let doing = || format!("create {} in {namespace:?}", resource.plural);
         let request = Request::new(url(&resource, namespace)).create(&PostParams::default(), body);
-        let written = self.send::<Answer>(request, doing).await?.metadata;
+        let answer = self.send::<Answer>(request, doing).await;
+        if answer.as_ref().is_err_and(|error| error.status().is_none()) {
+            self.marks.lock().doubt(Doubt { resource: resource.clone(), namespace: namespace.to_owned() });
+        }
+        let written = answer?.metadata;
         self.note(&resource, Mark::Revision(written.resource_version.parse().unwrap_or(0)));
         Ok(written)
+    }
+
+    /// Asks what there is where something may have been created: the caches have to show that much.
+    pub(crate) async fn find_out(&self, doubt: &Doubt) -> Result<()> {
+        let there = self.list_metadata(&doubt.resource, &doubt.namespace).await?;
+        let newest = there.iter().map(revision).max().unwrap_or(0);
+        self.note(&doubt.resource, Mark::Revision(newest));
+        Ok(())
     }
 
     /// Makes `old`, as the cache has it, into `new`, unless they are equal or someone else wrote meanwhile (a conflict).

@@ -52,9 +52,14 @@ impl Context {
         Self { globals, program, connected: OnceCell::new(), catalog: OnceCell::new() }
     }
 
-    /// How the user calls this program, for hints on what to type.
-    pub(crate) fn program(&self) -> &str {
-        &self.program
+    /// How the user calls this program for this cluster, for hints on what to type.
+    pub(crate) fn program(&self) -> String {
+        match &self.globals.data_dir {
+            Some(folder) if std::env::var_os("MINI_HOME").is_none_or(|home| home != *folder) => {
+                format!("{} --data-dir {}", self.program, folder.display())
+            }
+            _ => self.program.clone(),
+        }
     }
 
     /// The folder of the cluster.
@@ -120,7 +125,7 @@ impl Context {
             None => Err(usage(format!(
                 "no cluster to speak to: there is no {}; start one with `{} up`, or name another with --kubeconfig or --server",
                 ours.display(),
-                self.program
+                self.program()
             ))),
         }
     }

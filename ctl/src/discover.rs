@@ -104,7 +104,7 @@ impl Catalog {
 
     /// Finds what the user means by `pods`, `po`, `Pod`, `deployments.apps` or `deployments.v1.apps`.
     pub(crate) fn find(&self, name: &str) -> Result<&Resource> {
-        self.lookup(name).ok_or_else(|| usage(format!("the server doesn't have a resource type {name:?}")))
+        self.lookup(name).ok_or_else(|| unknown(name))
     }
 
     fn lookup(&self, name: &str) -> Option<&Resource> {
@@ -137,7 +137,7 @@ impl Catalog {
                 None => self.category(name).collect(),
             };
             if meant.is_empty() {
-                return Err(usage(format!("the server doesn't have a resource type {name:?}")));
+                return Err(unknown(name));
             }
             for resource in meant {
                 if !found.contains(&resource) {
@@ -172,6 +172,10 @@ impl Catalog {
     pub(crate) fn of_kind(&self, group_version: &str, kind: &str) -> Option<&Resource> {
         self.resources.iter().find(|resource| resource.kind == kind && resource.group_version() == group_version)
     }
+}
+
+fn unknown(name: &str) -> Error {
+    usage(format!("the server doesn't have a resource type {:?}", name.split('.').next().unwrap_or(name)))
 }
 
 fn words(value: &Value) -> Vec<String> {

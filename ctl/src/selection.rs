@@ -2,13 +2,14 @@
 //! The same for every verb; it knows resources only through the catalog.
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::{
     context::Context,
     discover::{Catalog, Resource},
     error::{Error, Result, usage},
     manifest,
-    server::with_query,
+    server::{Server, escape, with_query},
     value::{list, name, namespace},
 };
 
@@ -83,6 +84,20 @@ impl Target {
     /// The path of the object.
     pub(crate) fn path(&self) -> String {
         self.resource.object_path(&self.namespace, &self.name)
+    }
+
+    /// GETs the object. When it is its namespace that is missing, that is what the error says.
+    pub(crate) async fn fetch(&self, server: &Server, accept: &str) -> Result<Value> {
+        let answer = server.get_as(&self.path(), accept).await;
+        match answer {
+            Err(error) if error.is_not_found() && self.resource.namespaced && self.namespace != "default" => {
+                match server.get(&format!("/api/v1/namespaces/{}", escape(&self.namespace))).await {
+                    Err(missing) if missing.is_not_found() => Err(missing),
+                    _ => Err(error),
+                }
+            }
+            answer => answer,
+        }
     }
 
     /// `deployment.apps/web`.

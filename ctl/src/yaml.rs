@@ -1,9 +1,10 @@
 //! JSON values as YAML, byte for byte as `kubectl -o yaml` writes them: sorted keys, lists not indented, strings quoted only
 //! where YAML 1.1 would read something else. It only writes; reading is `manifest`'s work.
 
-use std::fmt::Write;
-
 use serde_json::Value;
+
+/// The column after which a long line goes on in the next one.
+const WIDTH: usize = 80;
 
 /// `value` as one YAML document, ending in a newline.
 #[must_use]
@@ -84,25 +85,52 @@ fn scalar(out: &mut String, value: &Value, indent: usize) {
     }
 }
 
-/// A string in the simplest style that reads back as the same string.
+/// A string in the simplest style that reads back as the same string. Keys are never folded.
 fn string(out: &mut String, text: &str, indent: usize, key: bool) {
-    if needs_escapes(text) {
-        double_quoted(out, text);
+    let fold = (!key).then_some(indent + 2);
+    if needs_escapes(text) || (key && text.contains('\n')) {
+        double_quoted(out, text, fold);
     } else if text.contains('\n') {
-        if key {
-            double_quoted(out, text);
-        } else {
-            literal(out, text, indent + 2);
-        }
+        literal(out, text, indent + 2);
     } else if reads_as_something_else(text) {
-        let _ = write!(out, "{}", serde_json::Value::from(text));
+        double_quoted(out, text, fold);
     } else if is_plain(text) {
-        out.push_str(text);
+        folded(out, text, fold, 0);
     } else {
         out.push('\'');
-        out.push_str(&text.replace('\'', "''"));
+        folded(out, text, fold, 1);
         out.push('\'');
     }
+}
+
+/// Writes a line of text, going on in the next line at the first single space after [`WIDTH`] columns. In quotes, which
+/// double themselves, the first and last characters stay where they are.
+fn folded(out: &mut String, text: &str, indent: Option<usize>, quotes: usize) {
+    let mut column = column(out);
+    let chars: Vec<char> = text.chars().collect();
+    let mut after_space = false;
+    for (at, c) in chars.iter().enumerate() {
+        let space = *c == ' ';
+        let inside = quotes == 0 || (at > 0 && at + 1 < chars.len());
+        match indent {
+            Some(indent) if space && !after_space && column > WIDTH && inside && chars.get(at + 1) != Some(&' ') => {
+                start_line(out, indent);
+                column = indent;
+            }
+            _ => {
+                for _ in 0..if quotes > 0 && *c == '\'' { 2 } else { 1 } {
+                    out.push(*c);
+                    column += 1;
+                }
+            }
+        }
+        after_space = space;
+    }
+}
+
+/// How many characters the last line has so far.
+fn column(out: &str) -> usize {
+    out.rsplit('\n').next().unwrap_or_default().chars().count()
 }
 
 /// `|` with the chomping mark that keeps the trailing newlines as they are.
@@ -125,33 +153,52 @@ fn literal(out: &mut String, text: &str, indent: usize) {
     }
 }
 
-fn double_quoted(out: &mut String, text: &str) {
+fn double_quoted(out: &mut String, text: &str, indent: Option<usize>) {
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\0' => out.push_str("\\0"),
-            '\u{1b}' => out.push_str("\\e"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{b}' => out.push_str("\\v"),
-            '\u{c}' => out.push_str("\\f"),
-            '\u{85}' => out.push_str("\\N"),
-            '\u{feff}' => out.push_str("\\uFEFF"),
-            '\u{10000}'.. => {
-                let _ = write!(out, "\\U{:08X}", u32::from(c));
+    let mut column = column(out);
+    let chars: Vec<char> = text.chars().collect();
+    let mut after_space = false;
+    for (at, c) in chars.iter().enumerate() {
+        match indent {
+            Some(indent) if *c == ' ' && !after_space && column > WIDTH && at > 0 && at + 1 < chars.len() => {
+                start_line(out, indent);
+                column = indent;
+                if chars[at + 1] == ' ' {
+                    out.push('\\');
+                    column += 1;
+                }
             }
-            c if c.is_control() => {
-                let _ = write!(out, "\\x{:02X}", u32::from(c));
+            _ => {
+                let written = escaped(*c);
+                column += written.chars().count();
+                out.push_str(&written);
             }
-            c => out.push(c),
         }
+        after_space = *c == ' ';
     }
     out.push('"');
+}
+
+fn escaped(c: char) -> String {
+    let named = match c {
+        '"' => "\\\"",
+        '\\' => "\\\\",
+        '\n' => "\\n",
+        '\t' => "\\t",
+        '\r' => "\\r",
+        '\0' => "\\0",
+        '\u{1b}' => "\\e",
+        '\u{7}' => "\\a",
+        '\u{8}' => "\\b",
+        '\u{b}' => "\\v",
+        '\u{c}' => "\\f",
+        '\u{85}' => "\\N",
+        '\u{feff}' => "\\uFEFF",
+        '\u{10000}'.. => return format!("\\U{:08X}", u32::from(c)),
+        c if c.is_control() => return format!("\\x{:02X}", u32::from(c)),
+        c => return c.to_string(),
+    };
+    named.to_owned()
 }
 
 /// Whether only double quotes can hold `text`: it has unprintable characters, or spaces at the end of one of several lines.

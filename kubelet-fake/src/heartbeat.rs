@@ -49,7 +49,7 @@ pub(crate) enum Order {
 /// The first request that was refused.
 pub(crate) async fn register_all(client: &Client, nodes: &[Arc<Facts>], mut known: HashMap<String, Node>) -> Result<Vec<Node>> {
     let work = nodes.iter().map(|facts| (client.clone(), facts.clone(), known.remove(&*facts.name))).collect::<Vec<_>>();
-    let registered = stream::iter(work).map(async |(client, facts, known)| {
+    let registered = stream::iter(work).map(|(client, facts, known)| async move {
         let register = || register(&client, &facts, known.as_ref());
         patiently(register).await.with_context(|| format!("register node {}", facts.name))
     });
@@ -97,7 +97,7 @@ async fn register(client: &Client, facts: &Facts, known: Option<&Node>) -> kube:
         api.patch_status(&facts.name, &PatchParams::default(), &Patch::Strategic(json!({ "status": object.status }))).await?
     };
     tracing::info!(node = %facts.name, pod_cidr = %facts.pod_cidr, "node registered");
-    if let Err(error) = renew(client, &facts.name, node.metadata.uid.as_deref()).await {
+    if let Err(error) = take_lease(client, &facts.name, node.metadata.uid.as_deref().unwrap_or_default()).await {
         tracing::warn!(node = %facts.name, %error, "the node's Lease is not there yet");
     }
     Ok(node)
@@ -114,20 +114,27 @@ async fn adopt(api: &Api<Node>, facts: &Facts, object: &Node, known: &Node) -> k
     api.patch_status(&facts.name, &PatchParams::default(), &Patch::Strategic(json!({ "status": status }))).await
 }
 
-/// Renews a node's Lease; makes it if it is not there. `uid` is the Node's, if known.
-async fn renew(client: &Client, name: &str, uid: Option<&str>) -> kube::Result<()> {
+/// Makes the Lease of a node, whose UID is `uid`, or renews the one that is there.
+async fn take_lease(client: &Client, name: &str, uid: &str) -> kube::Result<()> {
+    let api = Api::<Lease>::namespaced(client.clone(), NAMESPACE);
+    match api.create(&PostParams::default(), &node::lease(name, uid, clock::now())).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => renew(client, name).await,
+        made => made.map(|_| ()),
+    }
+}
+
+/// Renews the Lease of a node; makes it anew if somebody deleted it.
+async fn renew(client: &Client, name: &str) -> kube::Result<()> {
     let api = Api::<PartialObjectMeta<Lease>>::namespaced(client.clone(), NAMESPACE);
     let patch = json!({ "spec": { "renewTime": MicroTime(clock::now()) } });
     match api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
-        Err(kube::Error::Api(status)) if status.code == 404 => {}
-        other => return other.map(|_| ()),
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            let node = Api::<PartialObjectMeta<Node>>::all(client.clone()).get(name).await?;
+            let lease = node::lease(name, node.metadata.uid.as_deref().unwrap_or_default(), clock::now());
+            Api::<Lease>::namespaced(client.clone(), NAMESPACE).create(&PostParams::default(), &lease).await.map(|_| ())
+        }
+        renewed => renewed.map(|_| ()),
     }
-    let uid = match uid {
-        Some(uid) => uid.to_owned(),
-        None => Api::<PartialObjectMeta<Node>>::all(client.clone()).get(name).await?.metadata.uid.unwrap_or_default(),
-    };
-    let lease = node::lease(name, &uid, clock::now());
-    Api::<Lease>::namespaced(client.clone(), NAMESPACE).create(&PostParams::default(), &lease).await.map(|_| ())
 }
 
 /// Says that the node is ready, with the true times of its conditions.
@@ -186,7 +193,11 @@ async fn beat(client: Client, facts: Arc<Facts>, order: Option<Order>) {
         None => Ok(()),
     };
     let done = match done {
-        Ok(()) => renew(&client, &facts.name, None).await,
+        Ok(()) => match renew(&client, &facts.name).await {
+            // Neither Lease nor Node: the object was lost, whatever the watch says.
+            Err(kube::Error::Api(status)) if status.code == 404 => register(&client, &facts, None).await.map(|_| ()),
+            renewed => renewed,
+        },
         failed => failed,
     };
     if let Err(error) = done {

@@ -92,7 +92,7 @@ impl Facts {
 /// The place a name asks for: its number, if it ends in one, so that a fleet's ranges are in order.
 fn wish(name: &str) -> u32 {
     let digits = name.len() - name.bytes().rev().take_while(u8::is_ascii_digit).count();
-    name[digits..].parse::<u32>().unwrap_or_else(|_| word(name, 0) as u32) % PLACES
+    name[digits..].parse::<u32>().unwrap_or_else(|_| word(name, 0) as u32 % 256) % PLACES
 }
 
 /// The range at a place: 10.244.0.0/24 first; 10.254.0.0/16 belongs to services.

@@ -52,7 +52,8 @@ pub(crate) enum Word {
 
 /// What is being told about one pod.
 struct Slot {
-    pod: Arc<Pod>,
+    namespace: String,
+    name: String,
     /// What the API server has: what we sent last.
     stored: PodStatus,
     /// The resource version it got with that.
@@ -122,8 +123,8 @@ struct Desk {
 impl Desk {
     fn take(&mut self, word: Word) {
         match word {
-            Word::Status { pod, status } => self.slot(pod, |slot| slot.wanted = Some(*status)),
-            Word::Release(pod) => self.slot(pod, |slot| slot.release = true),
+            Word::Status { pod, status } => self.slot(&pod, |slot| slot.wanted = Some(*status)),
+            Word::Release(pod) => self.slot(&pod, |slot| slot.release = true),
             Word::Seen(pod) => self.seen(pod),
             Word::Forget(uid) => {
                 // One that is busy is taken away when its request ends.
@@ -152,23 +153,23 @@ impl Desk {
         let live = pod.status.clone().unwrap_or_default();
         if patch(uid, &live, &slot.stored).is_some() {
             let told = std::mem::replace(&mut slot.stored, live);
-            self.slot(pod, |slot| slot.wanted = Some(told));
+            self.slot(&pod, |slot| slot.wanted = Some(told));
         }
     }
 
-    fn slot(&mut self, pod: Arc<Pod>, change: impl FnOnce(&mut Slot)) {
+    fn slot(&mut self, pod: &Pod, change: impl FnOnce(&mut Slot)) {
         let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
         let slot = self.slots.entry(uid.clone()).or_insert_with(|| Slot {
             stored: pod.status.clone().unwrap_or_default(),
             version: 0,
-            pod: pod.clone(),
+            namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+            name: pod.metadata.name.clone().unwrap_or_default(),
             wanted: None,
             seen: None,
             release: false,
             busy: false,
             queued: false,
         });
-        slot.pod = pod;
         change(slot);
         if !slot.busy && !slot.queued {
             slot.queued = true;
@@ -182,8 +183,7 @@ impl Desk {
             let uid = self.queue.pop_front()?;
             let Some(slot) = self.slots.get_mut(&uid) else { continue };
             slot.queued = false;
-            let pods = Api::namespaced(client.clone(), slot.pod.metadata.namespace.as_deref().unwrap_or_default());
-            let name = slot.pod.metadata.name.clone().unwrap_or_default();
+            let (pods, name) = (Api::namespaced(client.clone(), &slot.namespace), slot.name.clone());
             if let Some(wanted) = slot.wanted.take()
                 && let Some(patch) = patch(&uid, &slot.stored, &wanted)
             {

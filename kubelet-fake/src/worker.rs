@@ -201,16 +201,19 @@ impl Worker {
             return;
         }
         let old = std::mem::replace(&mut entry.pod, pod);
+        // Our own writes come back too: only what others may change is a reason to act.
         let (old, new) = (&old.metadata, &entry.pod.metadata);
-        // Our own writes come back as events: only what others may change is a reason to act.
         let sooner = new.deletion_timestamp.is_some()
             && (old.deletion_timestamp.is_none() || new.deletion_grace_period_seconds < old.deletion_grace_period_seconds);
         if sooner && let Some(job) = &entry.job {
             job.cancel();
         }
         let seen = Word::Seen(entry.pod.clone());
+        let news = pod::differs(old, new) || entry.pod.spec.as_ref().is_some_and(|spec| spec.readiness_gates.is_some());
         self.tell(seen);
-        self.step(&uid);
+        if news {
+            self.step(&uid);
+        }
     }
 
     /// A pod's object is gone.

@@ -54,12 +54,14 @@ impl Hands {
     }
 
     async fn bind(&self, pod: Arc<PodInfo>, node: Arc<str>) {
+        // The kubelet may speak before our answer is here; the story still begins with the choice of its node.
+        let chosen = clock::now();
         let answer: Result<IgnoredAny, _> =
             self.pods(&pod).create_subresource("binding", &pod.name, &PostParams::default(), &binding(&pod, &node)).await;
         let outcome = match answer {
             Ok(_) => {
                 tracing::info!(%pod, %node, "bound");
-                self.recorder.normal(&pod.reference(), "Scheduled", format!("Successfully assigned {pod} to {node}"));
+                self.recorder.normal_at(&pod.reference(), "Scheduled", format!("Successfully assigned {pod} to {node}"), chosen);
                 Input::Bound(pod.uid.clone())
             }
             Err(error) => {

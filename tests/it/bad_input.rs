@@ -25,7 +25,8 @@ async fn a_body_that_is_too_large_or_too_deep_is_refused_and_nothing_is_stored()
         let answer = http.send("POST", CONFIG_MAPS, &[("content-type", "application/json")], deep).await;
         assert_eq!(answer.code, 400, "{}", answer.text());
         let deep = format!(r#"[{{"op":"add","path":"/data","value":{}{}}}]"#, "[".repeat(depth), "]".repeat(depth));
-        let answer = http.send("PATCH", &format!("{CONFIG_MAPS}/kube-root-ca.crt"), &[("content-type", "application/json-patch+json")], deep).await;
+        let answer =
+            http.send("PATCH", &format!("{CONFIG_MAPS}/kube-root-ca.crt"), &[("content-type", "application/json-patch+json")], deep).await;
         assert!(matches!(answer.code, 400 | 422), "{}", answer.text());
     }
     assert_eq!(http.get(CONFIG_MAPS).await.json()["items"], before["items"]);
@@ -73,8 +74,16 @@ fn both_clients_get_one_line_and_exit_1() {
     let cases: &[(&str, String, &str)] = &[
         ("malformed YAML", "apiVersion: v1\nkind: [\n".to_owned(), "error"),
         ("unknown field", deployment("replicass: 3"), "unknown field \"spec.replicass\""),
-        ("unknown kind", "apiVersion: v1\nkind: Nope\nmetadata: {name: bad}\n".to_owned(), "no matches for kind \"Nope\" in version \"v1\""),
-        ("wrong namespace", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: nowhere}\n".to_owned(), "namespaces \"nowhere\" not found"),
+        (
+            "unknown kind",
+            "apiVersion: v1\nkind: Nope\nmetadata: {name: bad}\n".to_owned(),
+            "no matches for kind \"Nope\" in version \"v1\"",
+        ),
+        (
+            "wrong namespace",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad, namespace: nowhere}\n".to_owned(),
+            "namespaces \"nowhere\" not found",
+        ),
         ("long name", long, "must be no more than 253"),
         ("bad label", label.to_owned(), "a valid label must be an empty string or consist of alphanumeric characters"),
         ("replicas -1", deployment("replicas: -1"), "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),

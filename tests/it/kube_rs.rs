@@ -8,9 +8,13 @@ use k8s_openapi::api::{
 use kube::{
     Api,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, PropagationPolicy},
-    runtime::{WatchStreamExt, conditions, wait::{Condition, await_condition}, watcher},
+    runtime::{
+        WatchStreamExt, conditions,
+        wait::{Condition, await_condition},
+        watcher,
+    },
 };
-use mini_cluster::{Cluster, Options};
+use mini_cluster::Options;
 use mini_tests::wait_for;
 use serde_json::json;
 
@@ -26,8 +30,12 @@ fn deployment(replicas: i32) -> Deployment {
 fn available(wanted: i32) -> impl Fn(Option<&Deployment>) -> bool {
     move |deployment| {
         let status = deployment.and_then(|deployment| deployment.status.as_ref());
-        let observed = status.and_then(|status| status.observed_generation) >= deployment.and_then(|deployment| deployment.metadata.generation);
-        observed && status.is_some_and(|status| status.available_replicas == Some(wanted) && status.replicas == Some(wanted) && status.updated_replicas == Some(wanted))
+        let observed =
+            status.and_then(|status| status.observed_generation) >= deployment.and_then(|deployment| deployment.metadata.generation);
+        observed
+            && status.is_some_and(|status| {
+                status.available_replicas == Some(wanted) && status.replicas == Some(wanted) && status.updated_replicas == Some(wanted)
+            })
     }
 }
 
@@ -44,7 +52,10 @@ async fn kube_rs_drives_a_deployment() {
 
     deployments.create(&PostParams::default(), &deployment(2)).await.expect("it is created");
     in_time("2 replicas", await_condition(deployments.clone(), "web", available(2))).await.expect("they come");
-    deployments.patch_scale("web", &PatchParams::default(), &Patch::Merge(json!({ "spec": { "replicas": 8 } }))).await.expect("it is scaled");
+    deployments
+        .patch_scale("web", &PatchParams::default(), &Patch::Merge(json!({ "spec": { "replicas": 8 } })))
+        .await
+        .expect("it is scaled");
     in_time("8 replicas", await_condition(deployments.clone(), "web", available(8))).await.expect("they come");
 
     let image = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "nginx", "image": "nginx:1.9.1" }] } } } });

@@ -7,10 +7,63 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use mini_cluster::{Cluster, Options};
 use mini_tests::{http::Http, root, wait_for};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::{Map, Value, value::RawValue};
 
 /// What may differ, and why.
-const DIFFERS: &[(&str, &str)] = &[];
+const DIFFERS: &[(&str, &str)] = &[
+    // Named by chance, or numbered by another history.
+    ("invalid: generateName bad", CHANCE),
+    ("invalid: rv future", CHANCE),
+    ("writes: delete with rv precondition", CHANCE),
+    ("writes: generateName", CHANCE),
+    ("writes: svc lb", CHANCE),
+    ("writes: svc to NodePort", CHANCE),
+    ("writes: patch unknown field strict", CHANCE),
+    // The request carries a UID of the recorded server.
+    ("writes: put same", CHANCE),
+    ("writes: put stale", CHANCE),
+    // Here no scheduler and no nodes are at work, and the hash in a ReplicaSet's name is ours.
+    ("writes: bind bound", ALONE),
+    ("writes: delete pod graceful", ALONE),
+    ("writes: pod spec change", ALONE),
+    ("writes: delete orphan", ALONE),
+    ("writes: merge: rv unchanged no-op", ALONE),
+    ("writes: strategic on status", ALONE),
+    ("writes: get scale", ALONE),
+    ("writes: put scale", ALONE),
+    ("writes: patch scale", ALONE),
+    // Upstream prints the difference of its internal types, which have other fields than the API's.
+    ("writes: pod spec forbidden", "the diff is of Go's internal types"),
+    ("writes: json: ok", "upstream checks a Deployment's labels once more than other metadata"),
+    ("kinds: create Event ev-min", "k8s-openapi leaves out what Go writes as null: eventTime"),
+    // To come.
+    ("invalid: protobuf junk", "protobuf is not read yet"),
+    ("kinds: create Pod pod-full", "PriorityClass is not served yet"),
+    ("kinds: create Pod pod-limited", "LimitRange is not served yet"),
+    ("writes: evict", "pods/eviction is not served yet"),
+    ("writes: evict missing", "pods/eviction is not served yet"),
+    ("writes: token", "serviceaccounts/token is not served yet"),
+    ("writes: merge patch by other records manager", APPLY),
+    ("writes: delete foreground", APPLY),
+    ("writes: apply create", APPLY),
+    ("writes: apply again no change", APPLY),
+    ("writes: apply other manager conflict", APPLY),
+    ("writes: apply other manager force", APPLY),
+    ("writes: apply drop fields", APPLY),
+    ("writes: apply without manager", APPLY),
+    ("writes: apply with managedFields", APPLY),
+    ("writes: apply name mismatch", APPLY),
+    ("writes: apply status", APPLY),
+    ("writes: apply atomic selector missing", APPLY),
+    ("writes: dry run apply", APPLY),
+];
+/// See [`DIFFERS`].
+const CHANCE: &str = "chance or another history decides";
+/// See [`DIFFERS`].
+const ALONE: &str = "other components are at work";
+/// See [`DIFFERS`].
+const APPLY: &str = "server-side apply is not served yet";
 
 fn recordings() -> Option<PathBuf> {
     let folder = root().parent()?.join("shared/upstream");
@@ -21,10 +74,21 @@ fn recordings() -> Option<PathBuf> {
 fn mask(key: &str, value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let kept = map.iter().filter(|(key, _)| *key != "description" && *key != "lastProbeTime");
+            // What controllers and nodes write comes when it comes.
+            let theirs = ["kube-controller-manager", "mini-controllers", "fakelet"];
+            if map.get("manager").and_then(Value::as_str).is_some_and(|manager| theirs.contains(&manager)) {
+                return Value::Null;
+            }
+            let observed = ["Deployment", "ReplicaSet"].iter().any(|kind| map.get("kind").is_some_and(|value| value == kind));
+            let volatile = ["description", "lastProbeTime", "deployment.kubernetes.io/revision"];
+            let kept = map.iter().filter(|(key, value)| {
+                let only_volatile =
+                    *key == "annotations" && value.as_object().is_some_and(|map| map.keys().all(|key| volatile.contains(&key.as_str())));
+                !volatile.contains(&key.as_str()) && !only_volatile && !(observed && *key == "status")
+            });
             Value::Object(kept.map(|(key, value)| (key.clone(), mask(key, value))).collect::<Map<_, _>>())
         }
-        Value::Array(list) => Value::Array(list.iter().map(|value| mask(key, value)).collect()),
+        Value::Array(list) => Value::Array(list.iter().map(|value| mask(key, value)).filter(|value| !value.is_null()).collect()),
         Value::String(text) => Value::String(mask_text(key, text)),
         other => other.clone(),
     }
@@ -58,11 +122,24 @@ fn mask_text(key: &str, text: &str) -> String {
     out
 }
 
+#[derive(Deserialize)]
 struct Case {
+    #[serde(skip)]
     file: &'static str,
     name: String,
-    request: Value,
+    request: Request,
     response: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    method: String,
+    path: String,
+    content_type: Option<String>,
+    accept: Option<String>,
+    /// As it was sent: the order of its fields matters.
+    body: Option<Box<RawValue>>,
 }
 
 fn cases(files: &[&'static str]) -> Vec<Case> {
@@ -71,9 +148,8 @@ fn cases(files: &[&'static str]) -> Vec<Case> {
     for file in files {
         let text = std::fs::read_to_string(folder.join(format!("{file}.jsonl"))).expect("read a recording");
         for line in text.lines() {
-            let mut case: Value = serde_json::from_str(line).expect("a recording is JSON");
-            let name = case["name"].as_str().unwrap_or_default().to_owned();
-            cases.push(Case { file, name, request: case["request"].take(), response: case["response"].take() });
+            let case: Case = serde_json::from_str(line).expect("a recording is JSON");
+            cases.push(Case { file, ..case });
         }
     }
     cases
@@ -98,23 +174,14 @@ fn served(path: &str) -> bool {
     table.iter().any(known) || *plural == "nopes"
 }
 
-async fn ask(http: &Http, request: &Value) -> (u16, Value) {
-    let method = request["method"].as_str().unwrap_or("GET");
-    let path = request["path"].as_str().unwrap_or_default();
+async fn ask(http: &Http, request: &Request) -> (u16, Value) {
     let mut headers = vec![("user-agent", "recorder/1")];
-    if let Some(form) = request["contentType"].as_str() {
-        headers.push(("content-type", form));
-    }
-    if let Some(form) = request["accept"].as_str() {
-        headers.push(("accept", form));
-    }
-    let body = match &request["body"] {
-        Value::Null => String::new(),
-        // A body that was no JSON is written as text.
-        Value::String(text) => unmask(text),
-        body => unmask(&body.to_string()),
-    };
-    let answer = http.send(method, path, &headers, body).await;
+    headers.extend(request.content_type.as_deref().map(|form| ("content-type", form)));
+    headers.extend(request.accept.as_deref().map(|form| ("accept", form)));
+    let body = request.body.as_deref().map_or("", RawValue::get);
+    // A body that was no JSON is written as text.
+    let body = serde_json::from_str::<String>(body).unwrap_or_else(|_| if body == "null" { String::new() } else { body.to_owned() });
+    let answer = http.send(&request.method, &request.path, &headers, unmask(&body)).await;
     (answer.code, answer.json())
 }
 
@@ -179,8 +246,9 @@ async fn replay(files: &[&'static str], only: fn(&Case) -> bool) {
     .await;
     let mut wrong: BTreeMap<String, String> = BTreeMap::new();
     let mut asked = 0;
+    let mut seen = Vec::new();
     for case in cases(files) {
-        if !served(case.request["path"].as_str().unwrap_or_default()) {
+        if !served(&case.request.path) {
             continue;
         }
         let (code, body) = ask(&http, &case.request).await;
@@ -188,6 +256,7 @@ async fn replay(files: &[&'static str], only: fn(&Case) -> bool) {
             continue;
         }
         asked += 1;
+        seen.push(format!("{}: {}", case.file, case.name));
         let theirs = u16::try_from(case.response["code"].as_u64().unwrap_or(0)).unwrap_or(0);
         let differs = if code == theirs {
             difference("", &mask("", &body), &mask("", &case.response["body"]))
@@ -202,6 +271,10 @@ async fn replay(files: &[&'static str], only: fn(&Case) -> bool) {
     let listed = |name: &String| DIFFERS.iter().any(|(known, _)| known == name);
     let report: Vec<String> = wrong.iter().filter(|(name, _)| !listed(name)).map(|(name, how)| format!("{name}\n    {how}")).collect();
     println!("{asked} asked, {} equal", asked - wrong.len());
+    let settled = DIFFERS.iter().filter(|(_, why)| ![CHANCE, ALONE].contains(why));
+    let stale: Vec<&str> =
+        settled.map(|(name, _)| *name).filter(|name| seen.iter().any(|seen| seen == name) && !wrong.contains_key(*name)).collect();
+    assert!(stale.is_empty(), "these are equal now and must leave the list: {stale:?}");
     assert!(report.is_empty(), "{} of {asked} differ:\n{}", report.len(), report.join("\n"));
 }
 

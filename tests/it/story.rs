@@ -30,7 +30,8 @@ impl Client {
 /// The file as the course notes print it, or our copy of it where the notes are not at hand.
 fn manifest(world: &World) -> String {
     let file = world.home().join("nginx.yml");
-    std::fs::write(&file, notes().unwrap_or_else(|| std::fs::read_to_string(root().join("examples/nginx.yml")).expect("read the example"))).expect("write it");
+    std::fs::write(&file, notes().unwrap_or_else(|| std::fs::read_to_string(root().join("examples/nginx.yml")).expect("read the example")))
+        .expect("write it");
     file.to_string_lossy().into_owned()
 }
 
@@ -51,7 +52,11 @@ fn pods(client: Client, world: &World) -> Vec<Value> {
 }
 
 fn is_running(pod: &Value) -> bool {
-    let ready = pod["status"]["conditions"].as_array().into_iter().flatten().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+    let ready = pod["status"]["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
     pod["status"]["phase"] == "Running" && ready && pod["metadata"]["deletionTimestamp"].is_null()
 }
 
@@ -83,7 +88,10 @@ async fn play(client: Client) {
     assert_eq!(nodes, BTreeSet::from(["k8s-node-1", "k8s-node-2"]));
     looks_right(client, &world);
 
-    assert_eq!(client.run(&world, &["scale", "deployment", "nginx-deployment", "--replicas=8"]).success(), "deployment.apps/nginx-deployment scaled\n");
+    assert_eq!(
+        client.run(&world, &["scale", "deployment", "nginx-deployment", "--replicas=8"]).success(),
+        "deployment.apps/nginx-deployment scaled\n"
+    );
     settled(client, &world, 8, "nginx:1.7.9").await;
 
     roll(client, &world).await;
@@ -107,7 +115,15 @@ fn looks_right(client: Client, world: &World) {
     for head in heads {
         assert!(wide.lines().any(|line| line.split_whitespace().eq(head.iter().copied())), "{head:?} is not in:\n{wide}");
     }
-    contains_all(&wide, &["deployment.apps/nginx-deployment", "replicaset.apps/nginx-deployment-", "pod/nginx-deployment-", "app=web_server,pod-template-hash="]);
+    contains_all(
+        &wide,
+        &[
+            "deployment.apps/nginx-deployment",
+            "replicaset.apps/nginx-deployment-",
+            "pod/nginx-deployment-",
+            "app=web_server,pod-template-hash=",
+        ],
+    );
     let deployment = client.run(world, &["describe", "deployment", "nginx-deployment"]).success();
     contains_all(
         &deployment,
@@ -149,7 +165,10 @@ async fn roll(client: Client, world: &World) {
     world.kubectl(&["set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.1"]).success();
     let bounds = wait_for("the new image everywhere", || async {
         let pods = pods(client, world);
-        let (running, there) = (pods.iter().filter(|pod| is_running(pod)).count(), pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).count());
+        let (running, there) = (
+            pods.iter().filter(|pod| is_running(pod)).count(),
+            pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).count(),
+        );
         assert!(running >= 6, "only {running} of 8 are ready");
         assert!(there <= 10, "{there} pods for 8");
         let new = pods.iter().filter(|pod| is_running(pod) && pod["spec"]["containers"][0]["image"] == "nginx:1.9.1").count();

@@ -61,7 +61,8 @@ impl Http {
     /// # Panics
     /// When the server cannot be reached or breaks off.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
-        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).expect("a method")).uri(format!("{}{path}", self.base));
+        let mut request =
+            Request::builder().method(Method::from_bytes(method.as_bytes()).expect("a method")).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

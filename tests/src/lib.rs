@@ -48,7 +48,10 @@ pub fn root() -> &'static Path {
 pub fn binaries() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(["build", "--workspace", "--bins", "--quiet"]).current_dir(root()).status();
+        let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["build", "--workspace", "--bins", "--quiet"])
+            .current_dir(root())
+            .status();
         assert!(built.expect("run cargo").success(), "the binaries do not build");
         // The test binary is target/PROFILE/deps/it-….
         let me = std::env::current_exe().expect("the test knows its own path");

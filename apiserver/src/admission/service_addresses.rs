@@ -107,11 +107,17 @@ fn claims(service: &Service) -> Vec<Claim> {
 fn inherit(service: &mut Service, old: Option<&Service>) {
     let Some(old) = old else { return };
     let keeps_ports = has_ports(service) && has_ports(old);
+    let drops_ports = !has_ports(service) && has_ports(old);
     let keeps_address = type_of(service) != "ExternalName" && type_of(old) != "ExternalName";
     let (Some(spec), Some(before)) = (service.spec.as_mut(), old.spec.as_ref()) else { return };
     if keeps_address && spec.cluster_ip.as_deref().is_none_or(str::is_empty) {
         spec.cluster_ip.clone_from(&before.cluster_ip);
         spec.cluster_ips.clone_from(&before.cluster_ips);
+    }
+    // A type that has no node ports gives back those it had; one that never had any may not ask for them.
+    let had: Vec<Option<i32>> = before.ports.iter().flatten().map(|port| port.node_port).collect();
+    for port in spec.ports.iter_mut().flatten().filter(|port| drops_ports && had.contains(&port.node_port)) {
+        port.node_port = None;
     }
     for port in spec.ports.iter_mut().flatten().filter(|port| keeps_ports && port.node_port.unwrap_or(0) == 0) {
         let same = |other: &&k8s_openapi::api::core::v1::ServicePort| other.port == port.port && other.protocol == port.protocol;
@@ -132,11 +138,17 @@ fn assign_address(service: &mut Service, taken: &HashSet<Claim>, errors: &mut Er
         Some(given) if given == "None" => {}
         Some(given) => {
             let path = spec_path.child("clusterIPs");
-            let inside = given.parse::<Ipv4Addr>().is_ok_and(|ip| u32::from(ip) & !(ADDRESSES - 1) == NETWORK);
-            if taken.contains(&Claim::Address(given.clone())) {
-                errors.invalid(&path, [&given], &format!("failed to allocate IP {given}: provided IP is already allocated"));
-            } else if !inside {
-                errors.invalid(&path, [&given], &format!("failed to allocate IP {given}: the provided IP ({given}) is not in the valid range. The range of valid IPs is 10.254.0.0/16"));
+            match given.parse::<Ipv4Addr>() {
+                // The Service's own rules will say what is wrong with it.
+                Err(_) => {}
+                Ok(ip) if u32::from(ip) & !(ADDRESSES - 1) != NETWORK => {
+                    let why = format!("failed to allocate IP {given}: the provided network does not match the current range");
+                    errors.invalid(&path, [&given], &why);
+                }
+                Ok(_) if taken.contains(&Claim::Address(given.clone())) => {
+                    errors.invalid(&path, [&given], &format!("failed to allocate IP {given}: provided IP is already allocated"));
+                }
+                Ok(_) => {}
             }
         }
         None => match (0..ADDRESSES).map(|_| address()).find(|ip| !taken.contains(&Claim::Address(ip.clone()))) {
@@ -202,9 +214,6 @@ fn assign_ports(service: &mut Service, taken: &HashSet<Claim>, errors: &mut Erro
                 }
             }
             None => {}
-        }
-        if !has_ports {
-            port.node_port = None;
         }
     }
 }

@@ -216,10 +216,7 @@ fn patch_body(ask: &Ask<'_>) -> Result<(Patch, Bytes)> {
         "application/merge-patch+json" => Patch::Merge,
         "application/strategic-merge-patch+json" => Patch::Strategic,
         "application/apply-patch+yaml" | "application/apply-patch+cbor" => return Err(ApiError::not_implemented("server-side apply")),
-        _ => {
-            let accepted = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml, application/apply-patch+cbor";
-            return Err(ApiError::unsupported_media_type(accepted));
-        }
+        _ => return Err(ApiError::unknown_patch()),
     };
     Ok((form, ask.body.clone()))
 }

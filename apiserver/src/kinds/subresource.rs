@@ -63,12 +63,12 @@ fn bind(object: &mut dyn Object, body: &[u8], moment: &Moment) -> Result<(), Api
     let conflict = |message: String| ApiError::conflict("pods/binding", "", &name, &message);
     if !binding.target.kind.as_deref().is_none_or(|kind| kind.is_empty() || kind == "Node") {
         return Err(ApiError::internal(format!(
-            "Binding \"{name}\" is invalid: target.kind: Unsupported value: {:?}: supported values: \"Node\", \"<empty>\"",
+            "target.kind: Unsupported value: {:?}: supported values: \"Node\", \"<empty>\"",
             binding.target.kind.unwrap_or_default()
         )));
     }
     let Some(node) = binding.target.name.filter(|name| !name.is_empty()) else {
-        return Err(ApiError::internal(format!("Binding \"{name}\" is invalid: target.name: Required value")));
+        return Err(ApiError::internal("target.name: Required value"));
     };
     if let Some(uid) = binding.metadata.uid.filter(|uid| !uid.is_empty())
         && Some(&uid) != pod.metadata.uid.as_ref()

@@ -10,7 +10,11 @@ use super::{Call, FieldValidation};
 use crate::{
     cache::item::HEAD,
     error::{ApiError, Result},
-    kinds::{Kind, Version, rules::Object},
+    kinds::{
+        Kind, Version,
+        field::{Errors, Path},
+        rules::Object,
+    },
     schema::decode::{self, DecodeError, Decoded},
 };
 
@@ -21,7 +25,8 @@ use crate::{
 /// # Errors
 /// 400 in upstream's words when the body is no such object.
 pub fn read(kind: &Kind, version: &Version, body: &[u8], call: &mut Call) -> Result<Value> {
-    let decoded = decode::decode(&(version.schema)(), body).map_err(|error| refusal(kind, version, &error, body))?;
+    let mut decoded = decode::decode(&(version.schema)(), body).map_err(|error| refusal(kind, version, &error, body))?;
+    in_order(&mut decoded.unknown, body);
     admit(kind, version, decoded, call)
 }
 
@@ -30,12 +35,12 @@ pub fn read(kind: &Kind, version: &Version, body: &[u8], call: &mut Call) -> Res
 /// # Errors
 /// 400 as [`read`]; 422 for unknown fields under strict validation, as upstream has it for patches.
 pub fn reread(kind: &Kind, version: &Version, value: Value, call: &mut Call) -> Result<Value> {
+    let patched = if call.validation == FieldValidation::Strict { value.to_string() } else { String::new() };
     let decoded = decode::decode_from_value(&(version.schema)(), value).map_err(|error| refusal(kind, version, &error, b""))?;
     if call.validation == FieldValidation::Strict && !(decoded.unknown.is_empty() && decoded.duplicate.is_empty()) {
-        let mut errors = crate::kinds::field::Errors::new();
-        let text = strict(&decoded);
-        errors.invalid(&crate::kinds::field::Path::new("patch"), Value::Null, &text);
-        return Err(ApiError::rejected(format!("{} {:?} is invalid: patch: Invalid value: {text}", kind.qualified_kind(), "")));
+        let mut errors = Errors::new();
+        errors.invalid(&Path::new("patch"), patched, &format!("strict decoding error: {}", strict(&decoded)));
+        return Err(ApiError::invalid("", "", "", &errors));
     }
     admit(kind, version, decoded, call)
 }
@@ -62,6 +67,15 @@ fn admit(kind: &Kind, version: &Version, decoded: Decoded, call: &mut Call) -> R
         map.remove("apiVersion");
     }
     Ok(value)
+}
+
+/// Orders paths as upstream meets them: by the field of the object they begin with, in the order of the body.
+fn in_order(paths: &mut [String], body: &[u8]) {
+    if paths.len() < 2 {
+        return;
+    }
+    let fields: Vec<&str> = parts(body).unwrap_or_default().into_iter().map(|(key, _)| key).collect();
+    paths.sort_by_key(|path| fields.iter().position(|field| path.split(['.', '[']).next() == Some(field)));
 }
 
 fn strict(decoded: &Decoded) -> String {

@@ -73,22 +73,27 @@ impl Registry {
         }
     }
 
-    /// Notes in managedFields who wrote what.
+    /// Notes in managedFields who wrote what. `old` is the object before, in the stored version.
     pub(super) fn track(&self, call: &Call, object: &mut dyn Object, old: Option<&Value>, subresource: Option<&str>) -> Result<()> {
-        let kind = self.kind(call);
+        let (kind, version) = (self.kind(call), self.version(call));
         let json = object.json().map_err(|error| ApiError::bad_request(error.to_string()))?;
-        let mut new = super::tree(&json)?;
-        if let Some(map) = new.as_object_mut().filter(|_| kind.status && subresource.is_none()) {
-            map.remove("status");
-        }
+        // Fields are named as in the version that was written.
+        let view = |mut value: Value| {
+            (version.conversion.downgrade)(&mut value);
+            if let Some(map) = value.as_object_mut().filter(|_| kind.status && subresource.is_none()) {
+                map.remove("status");
+            }
+            value
+        };
         let who = managed::Writer {
             manager: &call.manager,
-            api_version: &self.version(call).api_version,
+            api_version: &version.api_version,
             subresource,
             operation: managed::Operation::Update,
         };
         let entries = object.meta_mut().managed_fields.take();
-        object.meta_mut().managed_fields = managed::track(&kind.behaviour.schema(), entries, old, &new, &who, call.now);
+        let (old, new) = (old.cloned().map(view), view(super::tree(&json)?));
+        object.meta_mut().managed_fields = managed::track(&(version.schema)(), entries, old.as_ref(), &new, &who, call.now);
         Ok(())
     }
 }

@@ -171,6 +171,8 @@ fn preconditions(kind: &Kind, current: &Item, meta: &ObjectMeta, options: &Delet
 /// Marks the object as being deleted, with the grace and the finalizers the options ask for. Says whether that changed it.
 fn begin(kind: &Kind, call: &Call, object: &mut dyn Object, options: &DeleteOptions) -> bool {
     let grace = kind.behaviour.grace(object, options.grace_period_seconds).unwrap_or(0).max(0);
+    // What is held by more than its finalizers has an end of its own, and no grace.
+    let held = kind.behaviour.held(object);
     let meta = object.meta_mut();
     let mut changed = finalize(meta, options);
     let again = meta.deletion_timestamp.is_some();
@@ -178,7 +180,7 @@ fn begin(kind: &Kind, call: &Call, object: &mut dyn Object, options: &DeleteOpti
     if !again || meta.deletion_grace_period_seconds.is_some_and(|left| grace < left) {
         let end = call.now + SignedDuration::from_secs(grace);
         meta.deletion_timestamp = Some(Time(end));
-        meta.deletion_grace_period_seconds = Some(grace);
+        meta.deletion_grace_period_seconds = Some(grace).filter(|_| !held);
         changed = true;
     }
     if !again {

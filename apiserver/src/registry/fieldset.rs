@@ -29,12 +29,12 @@ pub struct Scalar(pub Value);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldSet {
     /// In order of the elements; no node is empty.
-    nodes: Vec<(PathElement, Node)>,
+    nodes: Vec<(PathElement, Tree)>,
 }
 
 /// What a set holds at and below one path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Node {
+pub struct Tree {
     /// Whether the path itself is in the set.
     pub member: bool,
     /// What is in the set below the path.
@@ -102,10 +102,10 @@ impl PartialOrd for Scalar {
     }
 }
 
-impl Node {
+impl Tree {
     /// The path itself and nothing below.
-    pub fn leaf() -> Node {
-        Node { member: true, children: FieldSet::default() }
+    pub fn leaf() -> Tree {
+        Tree { member: true, children: FieldSet::default() }
     }
 
     /// Whether neither the path nor anything below is in the set.
@@ -121,10 +121,10 @@ impl Node {
         Value::Object(json)
     }
 
-    fn from_json(json: &Value) -> Node {
+    fn from_json(json: &Value) -> Tree {
         let children = FieldSet::from_json(json);
         let member = json.get(".").is_some() || json.as_object().is_none_or(Map::is_empty);
-        Node { member, children }
+        Tree { member, children }
     }
 }
 
@@ -135,12 +135,12 @@ impl FieldSet {
     }
 
     /// The elements below the root, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&PathElement, &Node)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&PathElement, &Tree)> {
         self.nodes.iter().map(|(element, node)| (element, node))
     }
 
     /// What the set holds at and below `element`.
-    pub fn get(&self, element: &PathElement) -> Option<&Node> {
+    pub fn get(&self, element: &PathElement) -> Option<&Tree> {
         let at = self.nodes.binary_search_by(|(e, _)| e.cmp(element)).ok()?;
         Some(&self.nodes[at].1)
     }
@@ -155,7 +155,7 @@ impl FieldSet {
     }
 
     /// Puts `node` in the place of `element`. Cheapest when the elements come in order. Empty nodes are left out.
-    pub fn insert(&mut self, element: PathElement, node: Node) {
+    pub fn insert(&mut self, element: PathElement, node: Tree) {
         if node.is_empty() {
             return;
         }
@@ -197,20 +197,20 @@ impl FieldSet {
         }
         self.against(other, |node, theirs| match theirs {
             None => node,
-            Some(theirs) => Node { member: node.member && !theirs.member, children: node.children.difference(&theirs.children) },
+            Some(theirs) => Tree { member: node.member && !theirs.member, children: node.children.difference(&theirs.children) },
         })
     }
 
     /// The paths in both sets.
     pub fn intersection(self, other: &FieldSet) -> FieldSet {
         self.against(other, |node, theirs| match theirs {
-            None => Node::default(),
-            Some(theirs) => Node { member: node.member && theirs.member, children: node.children.intersection(&theirs.children) },
+            None => Tree::default(),
+            Some(theirs) => Tree { member: node.member && theirs.member, children: node.children.intersection(&theirs.children) },
         })
     }
 
     /// Rewrites every node, given the node at the same place in `other`; drops those that became empty.
-    fn against(self, other: &FieldSet, rewrite: impl Fn(Node, Option<&Node>) -> Node) -> FieldSet {
+    fn against(self, other: &FieldSet, rewrite: impl Fn(Tree, Option<&Tree>) -> Tree) -> FieldSet {
         let mut theirs = other.nodes.iter().peekable();
         let nodes = self
             .nodes
@@ -239,7 +239,7 @@ impl FieldSet {
         let mut set = FieldSet::default();
         for (text, below) in json.as_object().into_iter().flatten() {
             if let Some(element) = PathElement::parse(text) {
-                set.insert(element, Node::from_json(below));
+                set.insert(element, Tree::from_json(below));
             }
         }
         set
@@ -310,7 +310,7 @@ mod tests {
         assert!(PathElement::Field("z".into()) < key(80));
         let mut set = FieldSet::default();
         for name in ["b", "c", "a", "b"] {
-            set.insert(PathElement::Field(name.into()), Node::leaf());
+            set.insert(PathElement::Field(name.into()), Tree::leaf());
         }
         assert_eq!(set.to_json(), json!({"f:a": {}, "f:b": {}, "f:c": {}}));
         assert!(set.contains(&[PathElement::Field("b".into())]));

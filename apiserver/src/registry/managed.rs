@@ -15,7 +15,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntr
 use serde_json::Value;
 
 use self::compare::compare;
-use super::fieldset::{FieldSet, Node, PathElement};
+use super::fieldset::{FieldSet, Tree, PathElement};
 use crate::schema::Schema;
 
 /// Update entries beyond this number are merged, oldest first.
@@ -98,15 +98,15 @@ pub fn track(
 /// Fields that are the server's own and never belong to a manager.
 static NOBODYS: LazyLock<FieldSet> = LazyLock::new(|| {
     let field = |name: &str| PathElement::Field(name.into());
-    let mut metadata = Node::leaf();
+    let mut metadata = Tree::leaf();
     for name in
         ["clusterName", "creationTimestamp", "generation", "managedFields", "name", "namespace", "resourceVersion", "selfLink", "uid"]
     {
-        metadata.children.insert(field(name), Node::leaf());
+        metadata.children.insert(field(name), Tree::leaf());
     }
     let mut set = FieldSet::default();
-    set.insert(field("apiVersion"), Node::leaf());
-    set.insert(field("kind"), Node::leaf());
+    set.insert(field("apiVersion"), Tree::leaf());
+    set.insert(field("kind"), Tree::leaf());
     set.insert(field("metadata"), metadata);
     set
 });

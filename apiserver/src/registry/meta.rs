@@ -100,8 +100,9 @@ fn finalizers(meta: &ObjectMeta, path: &Path<'_>, errors: &mut Errors) {
 
 /// What is wrong with a change of metadata: (new, old). Fields only the server sets have been restored by then, except those
 /// the client changed.
-pub(super) fn validate_update(new: &ObjectMeta, old: &ObjectMeta, errors: &mut Errors) {
+pub(super) fn validate_update(kind: &Kind, new: &ObjectMeta, old: &ObjectMeta, errors: &mut Errors) {
     let path = Path::new("metadata");
+    validate(kind, new, errors);
     if new.uid != old.uid {
         errors.invalid(&path.child("uid"), &new.uid, "field is immutable");
     }
@@ -112,10 +113,9 @@ pub(super) fn validate_update(new: &ObjectMeta, old: &ObjectMeta, errors: &mut E
         let had: Vec<&String> = old.finalizers.iter().flatten().collect();
         let added: Vec<&String> = new.finalizers.iter().flatten().filter(|finalizer| !had.contains(finalizer)).collect();
         if !added.is_empty() {
-            let why = format!(
-                "no new finalizers can be added if the object is being deleted, found new finalizers {:?}",
-                added.iter().map(|text| text.as_str()).collect::<Vec<_>>()
-            );
+            let added: Vec<String> = added.iter().map(|text| format!("{text:?}")).collect();
+            let list = added.join(", ");
+            let why = format!("no new finalizers can be added if the object is being deleted, found new finalizers []string{{{list}}}");
             errors.forbidden(&path.child("finalizers"), &why);
         }
     }

@@ -144,13 +144,9 @@ impl Registry {
             Part::Main => None,
             Part::Only(pointer) => pointer.split('/').nth(1),
         };
-        let mut seen = old;
-        if let Some(map) = seen.as_object_mut().filter(|_| kind.status && part == Part::Main) {
-            map.remove("status");
-        }
         let (live, given) = (before.meta().managed_fields.as_deref(), object.meta_mut().managed_fields.take());
         object.meta_mut().managed_fields = managed::live_or_new(live, given.as_deref(), part != Part::Main);
-        self.track(call, &mut *object, Some(&seen), subresource)?;
+        self.track(call, &mut *object, Some(&old), subresource)?;
         Ok((object, pinned))
     }
 
@@ -295,10 +291,12 @@ fn compose(kind: &Kind, part: Part, mut new: Value, old: &Value) -> Value {
 
 fn validate(kind: &Kind, name: &str, part: Part, object: &dyn Object, old: &dyn Object) -> Result<()> {
     let mut errors = Errors::new();
-    meta::validate_update(object.meta(), old.meta(), &mut errors);
+    // Upstream checks a change of metadata for every kind alike and again for each kind, and so lists each cause twice.
+    for _ in 0..2 {
+        meta::validate_update(kind, object.meta(), old.meta(), &mut errors);
+    }
     match part {
         Part::Main => {
-            meta::validate(kind, object.meta(), &mut errors);
             kind.behaviour.validate(object, &mut errors);
             kind.behaviour.validate_update(object, old, &mut errors);
         }

@@ -19,6 +19,8 @@ use crate::{
 
 /// Where the Deployment is.
 const NAMESPACE: &str = "mini-bench-flow";
+/// How many pods a node of ours takes, as a real one does.
+const NODE_PODS: u32 = 110;
 
 /// Creates a Deployment and waits until a watcher has seen all its pods Running
 ///
@@ -43,8 +45,11 @@ impl Flow {
     /// # Errors
     /// When the server refuses or goes away, or not all pods run in time.
     pub(crate) async fn run(&self, stage: &Stage) -> Result<Report> {
-        let server = stage.cluster(self.nodes).await?;
-        let (target, run) = (&server.target, objects::run());
+        if !stage.is_given() && self.pods > self.nodes.saturating_mul(NODE_PODS) {
+            bail!("{} pods do not fit on {} nodes, each of which takes {NODE_PODS}", self.pods, self.nodes);
+        }
+        let mut server = stage.cluster(self.nodes).await?;
+        let (target, run) = (&server.target.clone(), objects::run());
         let mut connection = server.connect().await?;
         objects::ensure_namespace(&mut connection, target, NAMESPACE).await?;
         let pods = objects::pods(NAMESPACE);
@@ -57,7 +62,13 @@ impl Flow {
         let started = Instant::now();
         connection.fetch(target.post(&objects::deployments(NAMESPACE), objects::deployment(&name, &run, self.pods))?, &[]).await?;
         let mut seen = Running::default();
-        let all = timeout(Duration::from_secs(self.seconds), watch_until(stream, self.pods as usize, started, &mut seen)).await;
+        let all = timeout(Duration::from_secs(self.seconds), async {
+            tokio::select! {
+                ended = watch_until(stream, self.pods as usize, started, &mut seen) => ended,
+                failed = server.fails() => failed.map(|never| match never {}),
+            }
+        })
+        .await;
         let (wall, usage) = (started.elapsed(), meter.stop());
         config_maps::clean(&server, &objects::deployments(NAMESPACE), &run).await;
         match all {

@@ -155,7 +155,7 @@ impl Apply<'_> {
         }
         let path = resource.object_path(&place, name(&object));
         if self.args.server_side {
-            let answer = self.server_side(&path, &object).await.map_err(|error| error.while_doing("applying", &source))?;
+            let answer = self.server_side(&path, &object).await?;
             return self.say(&resource, &answer, "serverside-applied");
         }
         let live = match self.server.get(&path).await {
@@ -166,7 +166,7 @@ impl Apply<'_> {
             }
             Err(error) => return Err(error.while_doing("retrieving current configuration of", &source)),
         };
-        let changed = self.update(&resource, &path, &object, &live).await.map_err(|error| error.while_doing("applying", &source))?;
+        let changed = self.update(&resource, &path, &object, &live).await.map_err(|error| error.while_doing("patching", &source))?;
         match changed {
             Some(changed) => self.say(&resource, &changed, "configured"),
             None => self.say(&resource, &live, "unchanged"),
@@ -208,11 +208,11 @@ impl Apply<'_> {
             Some(schema) => (patch::strategic(original.as_ref(), &modified, live, schema), "application/strategic-merge-patch+json"),
             None => (merge(), "application/merge-patch+json"),
         };
-        if body == json!({}) {
-            return Ok(None);
-        }
         if self.args.dry_run == DryRun::Client {
             return Ok(Some(modified));
+        }
+        if body == json!({}) {
+            return Ok(None);
         }
         let path = self.query(path, MANAGER, ("", ""));
         let mut answer = self.server.call(Call { method: Method::PATCH, path: &path, content_type, body: &body }).await;

@@ -145,7 +145,7 @@ impl Get<'_> {
             }
             Selection::Named(targets) => {
                 for target in targets {
-                    match self.server.get_as(&target.path(), ACCEPT).await {
+                    match target.fetch(self.server, ACCEPT).await {
                         Ok(answer) => match groups.last_mut() {
                             Some((resource, table)) if *resource == target.resource => table.append(Table::parse(&answer)),
                             _ => groups.push((target.resource.clone(), Table::parse(&answer))),
@@ -205,7 +205,7 @@ impl Get<'_> {
             }
             Selection::Named(targets) => {
                 for target in targets {
-                    match self.server.get(&target.path()).await {
+                    match target.fetch(self.server, JSON).await {
                         Ok(object) => objects.push((target.resource.clone(), object)),
                         Err(error) if self.tolerates(&error) => {}
                         Err(error) => errors.push(error),
@@ -257,7 +257,7 @@ impl Get<'_> {
         let accept = if tabular { ACCEPT } else { JSON };
         if let (Some(_), Selection::Named(targets)) = (only, selection) {
             // A watch of what is not there would be silent for ever; kubectl says so, too.
-            self.server.get_as(&targets[0].path(), accept).await?;
+            targets[0].fetch(self.server, accept).await?;
         }
         let list = self.server.get_as(&with_query(&path, &selectors), accept).await?;
         let mut changes = Changes { get: self, resource, writer: TabWriter::table(), table: Table::parse(&list).without_rows(), headed: false };

@@ -8,9 +8,12 @@ use crate::{
     error::{Error, Result, usage},
     print::print,
     selection::{Files, Many, Target, expand, select},
-    server::{Call, Server},
+    server::{Call, JSON, Server},
     value::{int, text},
 };
+
+/// How often a conflict is met with another try.
+const ATTEMPTS: u32 = 10;
 
 /// Set a new size for a deployment, replica set, replication controller, or stateful set.
 #[derive(clap::Args, Debug)]
@@ -50,6 +53,13 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
     }
     let mut errors = Vec::new();
     for target in targets {
+        if let Err(error) = target.fetch(server, JSON).await {
+            errors.push(match error.refusal() {
+                Some(refusal) if refusal.code == 404 => usage(format!("no objects passed to scale {}", refusal.message)),
+                _ => error,
+            });
+            continue;
+        }
         match scale(server, &args, &target, replicas).await {
             Ok(()) => print(&format!("{} scaled\n", target.slashed()))?,
             Err(error) => errors.push(error),
@@ -65,8 +75,20 @@ async fn scale(server: &Server, args: &Args, target: &Target, replicas: i64) -> 
         server.call(Call { method: Method::PATCH, path: &path, content_type: "application/merge-patch+json", body: &patch }).await?;
         return Ok(());
     }
-    // What was looked at is what is written: the resource version in the body makes the server refuse anything else.
-    let mut current = server.get(&path).await?;
+    for attempt in 1..=ATTEMPTS {
+        match scale_if(server, args, &path, replicas).await {
+            // Somebody else, a controller writing its status, say, came in between.
+            Err(error) if attempt < ATTEMPTS && error.refusal().is_some_and(|refusal| refusal.code == 409) => {}
+            outcome => return outcome,
+        }
+    }
+    Ok(())
+}
+
+/// Scales what is as it is expected to be. What was looked at is what is written: the resource version in the body makes the
+/// server refuse anything else.
+async fn scale_if(server: &Server, args: &Args, path: &str, replicas: i64) -> Result<()> {
+    let mut current = server.get(path).await?;
     let (now, version) = (int(&current["spec"]["replicas"]), text(&current["metadata"]["resourceVersion"]));
     if args.current_replicas >= 0 && now != args.current_replicas {
         return Err(usage(format!("Expected replicas to be {}, was {now}", args.current_replicas)));
@@ -75,6 +97,6 @@ async fn scale(server: &Server, args: &Args, target: &Target, replicas: i64) -> 
         return Err(usage(format!("Expected resource version to be {wanted}, was {version}")));
     }
     current["spec"]["replicas"] = replicas.into();
-    server.call(Call { method: Method::PUT, path: &path, content_type: "application/json", body: &current }).await?;
+    server.call(Call { method: Method::PUT, path, content_type: JSON, body: &current }).await?;
     Ok(())
 }

@@ -41,7 +41,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
     let home = context.home()?;
     home.create()?;
     let _guard = home.lock()?;
-    refuse_if_running(&home, context.program())?;
+    refuse_if_running(&home, &context.program())?;
     let last = home.settings()?;
     let settings = Settings {
         port: free_port(args.port.or(last.as_ref().map(|last| last.port)).unwrap_or(6443))?,
@@ -59,7 +59,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
         startup.undo().await;
         return Err(error);
     }
-    print(&next_steps(&home, &settings, context.program()))
+    print(&next_steps(&home, &settings, &context.program()))
 }
 
 fn refuse_if_running(home: &Home, program: &str) -> Result<()> {

@@ -108,7 +108,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
 }
 
 async fn look_once(server: &Server, target: &Target, goal: &Goal) -> Result<bool> {
-    match (server.get(&target.path()).await, goal) {
+    match (target.fetch(server, JSON).await, goal) {
         (Err(error), Goal::Gone) if error.is_not_found() => Ok(true),
         (Err(error), Goal::There) if error.is_not_found() => Ok(false),
         (Ok(object), goal) => Ok(goal.is_met(&object)),
@@ -119,14 +119,14 @@ async fn look_once(server: &Server, target: &Target, goal: &Goal) -> Result<bool
 /// Ends when the goal is reached; the caller sets the limit.
 async fn until(server: &Server, target: &Target, goal: &Goal) -> Result<bool> {
     if *goal == Goal::Gone {
-        return match server.get(&target.path()).await {
+        return match target.fetch(server, JSON).await {
             Ok(object) => until_gone(server, target, text(&object["metadata"]["uid"])).await.map(|()| true),
             Err(error) if error.is_not_found() => Ok(true),
             Err(error) => Err(error),
         };
     }
     loop {
-        let object = match server.get(&target.path()).await {
+        let object = match target.fetch(server, JSON).await {
             Ok(object) => object,
             Err(error) if error.is_not_found() && *goal == Goal::There => {
                 sleep(POLL).await;

@@ -15,7 +15,10 @@ mod status;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodStatus};
+use k8s_openapi::{
+    api::core::v1::{Container, Pod, PodSpec, PodStatus},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 
 pub(crate) use self::{
     backoff::Backoff,
@@ -122,6 +125,16 @@ pub(crate) fn clear(pod: &Pod, observed: &Listing) -> (Vec<Action>, Vec<Remark>)
 /// Whether a pod with this status has ended for good.
 pub(crate) fn is_over(status: &PodStatus) -> bool {
     matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"))
+}
+
+/// Whether anything that [`next`] looks at may differ between two versions of a pod, but for its status.
+pub(crate) fn differs(old: &ObjectMeta, new: &ObjectMeta) -> bool {
+    // The generation moves with the spec. Who has none is not trusted to.
+    new.generation.is_none()
+        || old.generation != new.generation
+        || old.deletion_timestamp != new.deletion_timestamp
+        || old.deletion_grace_period_seconds != new.deletion_grace_period_seconds
+        || old.annotations != new.annotations
 }
 
 /// Whether an init container keeps running beside the others.

@@ -25,10 +25,15 @@ const AFFINITY_SECONDS: i32 = 3 * 60 * 60;
 /// What is special about a Service.
 pub(super) const RULES: Rules<Service> = Rules {
     defaults,
-    on_create: |service| sync_cluster_ips(service.spec.get_or_insert_default()),
+    on_create: |service| {
+        let spec = service.spec.get_or_insert_default();
+        sync_cluster_ips(spec);
+        families(spec);
+    },
     on_update: |new, old| {
         if let (Some(new), Some(old)) = (&mut new.spec, &old.spec) {
             update::carry_over(new, old);
+            families(new);
         }
     },
     validate: validate::service,
@@ -76,7 +81,6 @@ fn defaults(service: &mut Service) {
             ingress.ip_mode.get_or_insert_with(|| "VIP".to_owned());
         }
     }
-    families(spec);
 }
 
 /// Whether it can be reached from outside of the cluster.
@@ -99,7 +103,7 @@ fn is_headless(spec: &ServiceSpec) -> bool {
 }
 
 /// The families of its addresses: the cluster has IPv4 only. Who is headless and selects nothing says its endpoints by itself,
-/// so they may be of any family.
+/// so they may be of any family. Not a default: like the addresses it is the server's doing, not the user's.
 fn families(spec: &mut ServiceSpec) {
     if !has_cluster_ip(spec) {
         return;

@@ -40,6 +40,12 @@ fn keep(new: &mut ServiceSpec, old: &ServiceSpec) {
         if list(&new.cluster_ips).is_empty() && new.cluster_ip == old.cluster_ip {
             new.cluster_ips.clone_from(&old.cluster_ips);
         }
+        if list(&new.ip_families).is_empty() {
+            new.ip_families.clone_from(&old.ip_families);
+        }
+        if new.ip_family_policy.is_none() {
+            new.ip_family_policy.clone_from(&old.ip_family_policy);
+        }
     }
     if has_node_ports(old) && has_node_ports(new) {
         keep_node_ports(new, old);

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::super::fieldset::{FieldSet, Node, PathElement, Scalar};
+use super::super::fieldset::{FieldSet, Tree, PathElement, Scalar};
 use crate::schema::{Field, ListKind, ListType, Schema, Struct, Zero};
 
 /// The paths on which two objects differ.
@@ -30,8 +30,8 @@ pub fn compare(schema: &Schema, old: Option<&Value>, new: &Value) -> Comparison 
 /// What differs at and below one path.
 #[derive(Default)]
 struct Pair {
-    changed: Node,
-    removed: Node,
+    changed: Tree,
+    removed: Tree,
 }
 
 /// The zero values that Go writes unasked.
@@ -79,7 +79,7 @@ fn diff(schema: &Schema, atomic: bool, old: Option<&Value>, new: Option<&Value>)
 }
 
 fn leaf(old: Option<&Value>, new: Option<&Value>) -> Pair {
-    let member = |member| Node { member, ..Node::default() };
+    let member = |member| Tree { member, ..Tree::default() };
     Pair { changed: member(new.is_some() && old != new), removed: member(new.is_none() && old.is_some()) }
 }
 
@@ -195,8 +195,8 @@ fn diff_lists(of: &ListType, old: &[Value], new: &[Value]) -> Pair {
             ([] | [_], [] | [_]) => diff(&of.elem, of.elem.is_atomic(), old.first().copied(), new.first().copied()),
             // Items that share a key cannot be told apart: all or nothing.
             (old, new) => Pair {
-                changed: Node { member: !new.is_empty() && old != new, ..Node::default() },
-                removed: Node { member: new.is_empty(), ..Node::default() },
+                changed: Tree { member: !new.is_empty() && old != new, ..Tree::default() },
+                removed: Tree { member: new.is_empty(), ..Tree::default() },
             },
         };
         pair.removed.children.insert(key.clone(), below.removed);

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     print::{notice, print},
     selection::{Files, Many, Selection, Target, select},
-    server::{Server, escape, with_query},
+    server::{JSON, Server, escape, with_query},
     value::{list, name, namespace, text},
 };
 
@@ -30,7 +30,7 @@ macro_rules! describers {
     };
 }
 
-describers! { config_map, deployment, namespace, node, pod, replica_set, secret, service, service_account }
+describers! { config_map, deployment, endpoint_slice, endpoints, namespace, node, pod, replica_set, secret, service, service_account }
 
 /// Show details of a specific resource or group of resources.
 #[derive(clap::Args, Debug)]
@@ -137,7 +137,7 @@ impl Describe<'_> {
 
     /// The page of the object of that name, else those of the objects whose names begin so, each with an empty line after it.
     async fn named(&self, target: &Target) -> Result<String> {
-        let error = match self.server.get(&target.path()).await {
+        let error = match target.fetch(self.server, JSON).await {
             Ok(object) => return Ok(self.page(&target.resource, &object).await),
             Err(error) => error,
         };
@@ -168,18 +168,25 @@ impl Describe<'_> {
     }
 
     async fn events(&self, resource: &Resource, object: &Value) -> Option<Vec<Value>> {
+        let uid = text(&object["metadata"]["uid"]);
         let mut fields = vec![format!("involvedObject.name={}", name(object)), format!("involvedObject.kind={}", resource.kind)];
         let path = match namespace(object) {
             Some(namespace) => {
                 fields.push(format!("involvedObject.namespace={namespace}"));
-                fields.push(format!("involvedObject.uid={}", text(&object["metadata"]["uid"])));
+                fields.push(format!("involvedObject.uid={uid}"));
                 format!("/api/v1/namespaces/{}/events", escape(namespace))
             }
-            // The UID is left out: kubelets write events about a node before they know it.
             None => "/api/v1/events".to_owned(),
         };
         let answer = self.server.get(&with_query(&path, &[("fieldSelector", &fields.join(","))])).await.ok()?;
-        Some(list(&answer["items"]).to_vec())
+        let mut events = list(&answer["items"]).to_vec();
+        if namespace(object).is_none() {
+            // Kubelets write events about a node before they know its UID, and put the name there.
+            let about = |event: &Value| text(&event["involvedObject"]["uid"]).to_owned();
+            events.retain(|event| [uid, name(object)].contains(&about(event).as_str()));
+            events.sort_by_key(|event| about(event) != uid);
+        }
+        Some(events)
     }
 }
 

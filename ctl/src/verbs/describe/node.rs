@@ -179,7 +179,12 @@ fn pods(view: &View<'_>, page: &mut Page, pods: &[Value]) {
     for resource in COMMON {
         page.line(1, &format!("{resource}\t{}\t{}", share(resource, of(&requests, resource)), share(resource, of(&limits, resource))));
     }
-    for resource in room.keys().filter(|resource| !COMMON.contains(&resource.as_str()) && *resource != "pods") {
+    let (huge, others): (Vec<_>, Vec<_>) =
+        room.keys().filter(|resource| !COMMON.contains(&resource.as_str()) && *resource != "pods").partition(|resource| resource.starts_with("hugepages-"));
+    for resource in huge {
+        page.line(1, &format!("{resource}\t{}\t{}", share(resource, of(&requests, resource)), share(resource, of(&limits, resource))));
+    }
+    for resource in others {
         page.line(1, &format!("{resource}\t{}\t{}", of(&requests, resource), of(&limits, resource)));
     }
 }

@@ -201,6 +201,16 @@ fn shorten(text: &str, length: usize) -> String {
     format!("{}...", &text[..end])
 }
 
+/// The ports of endpoints, as a table.
+pub(super) fn ports(page: &mut Page, level: usize, ports: &Value) {
+    page.line(level, "Name\tPort\tProtocol");
+    page.line(level, "----\t----\t--------");
+    for port in list(ports) {
+        let name = some_text(&port["name"]).unwrap_or("<unset>");
+        page.line(level, &format!("{name}\t{}\t{}", int(&port["port"]), text(&port["protocol"])));
+    }
+}
+
 /// A label selector as kubectl writes it: `app=web,tier in (a,b)`; `<none>` if it selects by nothing.
 pub(super) fn selector(selector: &Value) -> String {
     let mut parts: Vec<String> = strings(&selector["matchLabels"]).map(|(key, value)| format!("{key}={value}")).collect();
