@@ -24,6 +24,9 @@ pub use config::Config;
 
 use crate::{http::App, registry::Registry};
 
+/// How long a killed predecessor may take to let go of its address.
+const REBIND_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// A server that is ready to be asked, on an address of its own.
 pub struct Server {
     address: SocketAddr,
@@ -38,7 +41,7 @@ impl Server {
     /// # Errors
     /// When the store cannot be opened, or the address is taken.
     pub async fn start(config: &Config, mut tasks: Tasks) -> Result<Self> {
-        let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
+        let listener = listen(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let store = mini_store::open(&config.store())?;
         let table: Arc<[kinds::Kind]> = kinds::table().into();
@@ -80,6 +83,19 @@ impl Server {
 /// When it cannot start, or one of its tasks dies.
 pub async fn run(config: Config, tasks: Tasks) -> Result<()> {
     Server::start(&config, tasks).await?.serve().await
+}
+
+/// Listens on the address. One that is taken may be that of a predecessor which has just been killed, so it gets a moment.
+async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let deadline = tokio::time::Instant::now() + REBIND_PATIENCE;
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            bound => return bound,
+        }
+    }
 }
 
 async fn accept(listener: TcpListener, router: Router, token: CancellationToken) -> Result<()> {

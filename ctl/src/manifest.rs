@@ -118,6 +118,9 @@ fn parse_json(source: &str, input: &str) -> Result<Vec<Value>> {
     for value in Deserializer::from_str(input).into_iter::<Value>() {
         match value {
             Ok(value) => values.push(value),
+            Err(error) if error.to_string().starts_with("recursion limit") => {
+                return Err(usage(format!("error parsing {source}: json: line {}: nested too deeply", error.line())));
+            }
             // A flow mapping such as `{a: b}` is YAML though it starts like JSON.
             Err(error) if error.is_syntax() => return parse_yaml(source, input),
             Err(_) => return Err(usage(format!("error parsing {source}: unexpected EOF"))),
@@ -311,7 +314,9 @@ mod tests {
     #[test]
     fn deep_nesting_is_refused_and_not_a_crash() {
         let deep = format!("{{\"apiVersion\":\"v1\",\"kind\":\"A\",\"x\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
-        assert!(said(&deep).starts_with("error: error parsing x.yml: "));
+        assert_eq!(said(&deep), "error: error parsing x.yml: json: line 1: nested too deeply");
+        let deep = format!("apiVersion: v1\nkind: A\nx: {}{}", "[".repeat(10_000), "]".repeat(10_000));
+        assert!(said(&deep).starts_with("error: error parsing x.yml: error converting YAML to JSON: yaml: "));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! JSON values as YAML, byte for byte as `kubectl -o yaml` writes them: sorted keys, lists not indented, strings quoted only
 //! where YAML 1.1 would read something else. It only writes; reading is `manifest`'s work.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
 /// The column after which a long line goes on in the next one.
@@ -30,7 +32,9 @@ fn block(out: &mut String, value: &Value, indent: usize) {
     };
     match value {
         Value::Object(map) => {
-            for (at, (key, value)) in map.iter().enumerate() {
+            let mut entries: Vec<(&String, &Value)> = map.iter().collect();
+            entries.sort_by(|(a, _), (b, _)| key_order(a, b));
+            for (at, (key, value)) in entries.into_iter().enumerate() {
                 pad(out, at == 0);
                 string(out, key, indent, true);
                 out.push(':');
@@ -67,6 +71,39 @@ fn block(out: &mut String, value: &Value, indent: usize) {
         }
         _ => scalar(out, value, indent),
     }
+}
+
+/// A part of a key, in the order in which parts are sorted: signs, numbers by their value, letters.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Sign(char),
+    /// Value and number of digits.
+    Number(u64, usize),
+    Letter(char),
+}
+
+/// The order of keys: `k2` comes before `k10`. Where upstream's own comparison goes in circles (`k12a`, `k1b`), this one
+/// does not, so there the two may differ.
+fn key_order(a: &str, b: &str) -> Ordering {
+    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
+}
+
+fn parts(key: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for c in key.chars() {
+        let part = match (c.to_digit(10), parts.last_mut()) {
+            (Some(digit), Some(Part::Number(value, digits))) => {
+                *value = value.saturating_mul(10).saturating_add(u64::from(digit));
+                *digits += 1;
+                continue;
+            }
+            (Some(digit), _) => Part::Number(u64::from(digit), 1),
+            (None, _) if c.is_alphabetic() => Part::Letter(c),
+            (None, _) => Part::Sign(c),
+        };
+        parts.push(part);
+    }
+    parts
 }
 
 fn start_line(out: &mut String, indent: usize) {
@@ -227,8 +264,10 @@ fn is_number(text: &str) -> bool {
         return true;
     }
     let clean = digits.replace('_', "");
-    let starts = digits.starts_with(|c: char| c.is_ascii_digit()) || (digits.starts_with('.') && clean.len() > 1);
-    starts && clean.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-')) && clean.parse::<f64>().is_ok()
+    text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+        && clean.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && clean.chars().all(|c| c.is_ascii_digit() || ".eE+-".contains(c))
+        && clean.parse::<f64>().is_ok()
         || is_sexagesimal(&clean)
 }
 
@@ -421,6 +460,23 @@ mod tests {
         for (text, written) in RECORDED {
             assert_eq!(said(text), *written, "{text:?}");
         }
+    }
+
+    #[test]
+    fn keys_are_in_natural_order() {
+        let mut keys = ["k10", "k2", "k1", "kB", "k_", "k.a", "K", "k", "k02", "k100", "k20"];
+        keys.sort_by(|a, b| key_order(a, b));
+        assert_eq!(keys, ["K", "k", "k.a", "k_", "k1", "k2", "k02", "k10", "k20", "k100", "kB"]);
+    }
+
+    #[test]
+    fn long_lines_go_on_in_the_next_one() {
+        let words = |count: usize| vec!["word"; count].join(" ");
+        let value = json!({"a": words(20), "b": format!("{}: x", words(18)), "c": [words(18)]});
+        let plain = format!("a: {}\n  {}\n", words(16), words(4));
+        let quoted = format!("b: '{}\n  word word: x'\n", words(16));
+        let listed = format!("c:\n- {}\n  {}\n", words(16), words(2));
+        assert_eq!(to_string(&value), plain + &quoted + &listed);
     }
 
     #[test]

@@ -12,8 +12,9 @@ use crate::{admin, clock, tasks::Tasks};
 /// Flags of every program.
 #[derive(Args, Clone, Debug)]
 pub struct ProcessArgs {
-    /// What to log, as tracing's filter: `info`, `debug`, `mini_scheduler=debug,info`, …
-    #[arg(long, env = "MINI_LOG", default_value = "info", value_name = "FILTER")]
+    /// What to log, as tracing's filter: `info`, `debug`, `mini_scheduler=debug,info`, … The client library, which calls every
+    /// refused connection an error, is silent unless asked: our own code says what matters about them.
+    #[arg(long, env = "MINI_LOG", default_value = "info,kube_client=off", value_name = "FILTER")]
     pub log: String,
     /// Makes random numbers, UIDs and generated names repeatable.
     #[arg(long, env = "MINI_SEED", value_name = "N")]

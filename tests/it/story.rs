@@ -20,10 +20,15 @@ impl Client {
         }
     }
 
-    fn json(self, world: &World, args: &[&str]) -> Value {
+    /// The items of a list; what was said instead where there is none.
+    fn items(self, world: &World, args: &[&str]) -> Result<Vec<Value>, String> {
         let args: Vec<&str> = args.iter().copied().chain(["-o", "json"]).collect();
-        let text = self.run(world, &args).success();
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+        let ran = self.run(world, &args);
+        if ran.code() != 0 {
+            return Err(ran.stderr());
+        }
+        let list: Value = serde_json::from_str(&ran.stdout()).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout()));
+        Ok(list["items"].as_array().cloned().unwrap_or_default())
     }
 }
 
@@ -47,8 +52,8 @@ fn notes() -> Option<String> {
     Some(block.iter().map(|line| format!("{}\n", line.get(indent..).unwrap_or_default())).collect())
 }
 
-fn pods(client: Client, world: &World) -> Vec<Value> {
-    client.json(world, &["get", "pods", "-l", "app=web_server"])["items"].as_array().cloned().unwrap_or_default()
+fn pods(client: Client, world: &World) -> Result<Vec<Value>, String> {
+    client.items(world, &["get", "pods", "-l", "app=web_server"])
 }
 
 fn is_running(pod: &Value) -> bool {
@@ -63,7 +68,7 @@ fn is_running(pod: &Value) -> bool {
 /// Waits until exactly so many pods are there, all of them ready and of this image.
 async fn settled(client: Client, world: &World, count: usize, image: &str) -> Vec<Value> {
     wait_for(&format!("{count} pods of {image}"), || async {
-        let pods = pods(client, world);
+        let pods = pods(client, world)?;
         let good = pods.iter().filter(|pod| is_running(pod) && pod["spec"]["containers"][0]["image"] == image).count();
         if good == count && pods.len() == count { Ok(pods) } else { Err(world.ctl(&["get", "pods", "-o", "wide"]).stdout()) }
     })
@@ -81,7 +86,7 @@ async fn play(client: Client) {
     let file = manifest(&world);
     let ran = client.run(&world, &["apply", "-f", &file]);
     assert_eq!(ran.success(), "deployment.extensions/nginx-deployment created\n");
-    contains_all(&ran.stderr(), &["Warning: extensions/v1beta1 Deployment is deprecated in v1.9+, unavailable in v1.16+"]);
+    contains_all(&ran.stderr(), &["Warning: extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+"]);
 
     let two = settled(client, &world, 2, "nginx:1.7.9").await;
     let nodes: BTreeSet<&str> = two.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str()).collect();
@@ -164,7 +169,7 @@ async fn roll(client: Client, world: &World) {
     world.kubectl(&["patch", "deployment", "nginx-deployment", "-p", patch]).success();
     world.kubectl(&["set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.1"]).success();
     let bounds = wait_for("the new image everywhere", || async {
-        let pods = pods(client, world);
+        let pods = pods(client, world).expect("a list");
         let (running, there) = (
             pods.iter().filter(|pod| is_running(pod)).count(),
             pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).count(),
@@ -197,19 +202,19 @@ async fn whoever_is_killed_the_story_ends_well() {
     let components = ["apiserver", "scheduler", "controllers", "k8s-node-1", "k8s-node-2"];
     // Each component dies once in each phase of the story, at whatever moment it happens to be in.
     for (round, component) in components.iter().enumerate() {
-        world.kubectl(&["apply", "-f", &file]).success();
-        revive(&world, component);
+        retried(&world, &["apply", "-f", &file]).await;
+        revive(&world, component).await;
         settled(Client::Theirs, &world, 2, "nginx:1.7.9").await;
-        world.kubectl(&["scale", "deployment", "nginx-deployment", "--replicas=6"]).success();
-        revive(&world, components[(round + 2) % components.len()]);
+        retried(&world, &["scale", "deployment", "nginx-deployment", "--replicas=6"]).await;
+        revive(&world, components[(round + 2) % components.len()]).await;
         let six = settled(Client::Theirs, &world, 6, "nginx:1.7.9").await;
         let ips: BTreeSet<&str> = six.iter().filter_map(|pod| pod["status"]["podIP"].as_str()).collect();
         assert_eq!(ips.len(), 6, "two pods share an address: {ips:?}");
-        world.kubectl(&["set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.1"]).success();
-        revive(&world, components[(round + 1) % components.len()]);
+        retried(&world, &["set", "image", "deployment/nginx-deployment", "nginx=nginx:1.9.1"]).await;
+        revive(&world, components[(round + 1) % components.len()]).await;
         settled(Client::Theirs, &world, 6, "nginx:1.9.1").await;
-        world.kubectl(&["delete", "deployment", "nginx-deployment", "--wait=false"]).success();
-        revive(&world, component);
+        retried(&world, &["delete", "deployment", "nginx-deployment", "--wait=false"]).await;
+        revive(&world, component).await;
         wait_for("everything to be gone", || async {
             let left = world.kubectl(&["get", "deploy,rs,pod"]);
             if left.stderr().contains("No resources found") { Ok(()) } else { Err(left.stdout()) }
@@ -218,9 +223,18 @@ async fn whoever_is_killed_the_story_ends_well() {
     }
 }
 
+/// Runs kubectl until the API server, which may just be starting, has taken it.
+async fn retried(world: &World, args: &[&str]) {
+    wait_for(&args.join(" "), || async {
+        let ran = world.kubectl(args);
+        if ran.code() == 0 { Ok(()) } else { Err(ran.stderr()) }
+    })
+    .await;
+}
+
 /// Kills a component without warning and starts it again.
-fn revive(world: &World, component: &str) {
-    world.kill(component);
+async fn revive(world: &World, component: &str) {
+    world.kill(component).await;
     world.ctl(&["start", component]).success();
 }
 

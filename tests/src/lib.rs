@@ -135,13 +135,21 @@ impl World {
         state["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_else(|| panic!("no pid in {text:?}"))
     }
 
-    /// Kills a component's process without warning.
+    /// Kills a component's process without warning, and waits until it is gone.
     ///
     /// # Panics
     /// When it does not run.
-    pub fn kill(&self, component: &str) {
-        let pid = self.pid(component).to_string();
-        assert!(Command::new("kill").args(["-9", &pid]).status().expect("run kill").success(), "kill {component} ({pid})");
+    pub async fn kill(&self, component: &str) {
+        let pid = self.pid(component);
+        let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("run kill").success();
+        assert!(killed, "kill {component} ({pid})");
+        wait_for("the end of a killed process", || async {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // What its parent has not collected yet is gone all the same.
+            let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+            if matches!(state, None | Some("Z" | "X")) { Ok(()) } else { Err(stat) }
+        })
+        .await;
     }
 
     /// The last lines of every component's log, to be shown when a test fails.

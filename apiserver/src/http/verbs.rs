@@ -43,6 +43,9 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
     let params = Params::parse(ask.query)?;
     let accept = Accept::parse(text(ask.headers, &header::ACCEPT))?;
     let kind = &app.registry.table()[ask.target.kind];
+    if let Some(later) = kind.later.filter(|_| ask.method != Method::GET) {
+        return Err(ApiError::not_implemented(later));
+    }
     if let Some(subresource) = ask.target.subresource.clone() {
         return part(app, &ask, &params, accept, &subresource).await;
     }

@@ -13,6 +13,7 @@ use k8s_openapi::{
         discovery::v1::EndpointSlice,
         events::v1::Event as NewEvent,
     },
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use serde_json::Value;
@@ -109,6 +110,7 @@ pub fn table() -> Vec<Kind> {
             .also::<ReplicaSet>("apps", "v1beta2", replica_set::APPS_V1BETA2)
             .rules(replica_set::RULES),
         kind::<Lease>().create_on_update().rules(lease::RULES),
+        kind::<CustomResourceDefinition>().short(&["crd", "crds"]).only_verbs(&["get", "list", "watch"]).later("creating custom resources"),
         kind::<EndpointSlice>().generation().rules(endpoint_slice::RULES),
     ]
 }
@@ -142,6 +144,8 @@ pub struct Kind {
     pub generation: bool,
     /// Whether a deletion answers with the object instead of a Status.
     pub returns_deleted: bool,
+    /// What cannot be done with it yet: writes answer 501 and say so.
+    pub later: Option<&'static str>,
     /// Its further subresources.
     pub subresources: &'static [Subresource],
     /// Where its `scale` subresource finds things, if it has one.
@@ -273,6 +277,10 @@ impl Kind {
         self.returns_deleted = true;
         self
     }
+    fn later(mut self, what: &'static str) -> Self {
+        self.later = Some(what);
+        self
+    }
     fn subresources(mut self, list: &'static [Subresource]) -> Self {
         self.subresources = list;
         self
@@ -322,6 +330,7 @@ fn kind<K: Type + k8s_openapi::ListableResource>() -> Kind {
         status_on_create: false,
         generation: false,
         returns_deleted: false,
+        later: None,
         subresources: &[],
         scale: None,
         fields: &[],

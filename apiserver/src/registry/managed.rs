@@ -15,7 +15,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntr
 use serde_json::Value;
 
 use self::compare::compare;
-use super::fieldset::{FieldSet, Tree, PathElement};
+use super::fieldset::{FieldSet, PathElement, Tree};
 use crate::schema::Schema;
 
 /// Update entries beyond this number are merged, oldest first.

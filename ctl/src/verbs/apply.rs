@@ -145,8 +145,10 @@ impl Apply<'_> {
         let Document { mut object, source } = document;
         let resource = self.context.catalog().await?.of_object(&object, &source)?.clone();
         if name(&object).is_empty() {
-            let generated = if object["metadata"]["generateName"].is_string() { ": cannot use generate name with apply" } else { "" };
-            return Err(usage(format!("error when retrieving current configuration of: {source:?}: resource name may not be empty{generated}")));
+            return Err(match object["metadata"]["generateName"].as_str() {
+                Some(prefix) => usage(format!("from {prefix}: cannot use generate name with apply")),
+                None => usage(format!("error when retrieving current configuration of: {source:?}: resource name may not be empty")),
+            });
         }
         let mut place = String::new();
         if resource.namespaced {

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use futures::StreamExt;
 use http::Method;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::{
     context::Context,
@@ -14,7 +15,7 @@ use crate::{
     selection::{Files, Many, Selection, Target, expand, select},
     server::{Call, JSON, Server, warn, with_query},
     value::text,
-    verbs::wait::duration,
+    verbs::wait::{POLL, duration},
 };
 
 /// Delete resources by file names, stdin, resources and names, or by resources and label selector.
@@ -185,6 +186,7 @@ pub(super) async fn until_gone(server: &Server, target: &Target, uid: &str) -> R
                 return Ok(());
             }
         }
+        sleep(POLL).await;
     }
 }
 

@@ -75,14 +75,14 @@ async fn scale(server: &Server, args: &Args, target: &Target, replicas: i64) -> 
         server.call(Call { method: Method::PATCH, path: &path, content_type: "application/merge-patch+json", body: &patch }).await?;
         return Ok(());
     }
-    for attempt in 1..=ATTEMPTS {
+    let mut attempts = 1;
+    loop {
         match scale_if(server, args, &path, replicas).await {
             // Somebody else, a controller writing its status, say, came in between.
-            Err(error) if attempt < ATTEMPTS && error.refusal().is_some_and(|refusal| refusal.code == 409) => {}
+            Err(error) if attempts < ATTEMPTS && error.refusal().is_some_and(|refusal| refusal.code == 409) => attempts += 1,
             outcome => return outcome,
         }
     }
-    Ok(())
 }
 
 /// Scales what is as it is expected to be. What was looked at is what is written: the resource version in the body makes the

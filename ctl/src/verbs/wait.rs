@@ -17,8 +17,8 @@ use crate::{
     verbs::delete::until_gone,
 };
 
-/// How often it is looked for what is not there yet.
-const POLL: Duration = Duration::from_millis(200);
+/// The pause between two looks where nothing can be watched.
+pub(super) const POLL: Duration = Duration::from_millis(200);
 /// What "for ever" means to kubectl.
 const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -93,6 +93,10 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
     let server = context.server().await?;
     let mut errors = Vec::new();
     for target in &targets {
+        // Of what is gone already, nothing is said.
+        if goal == Goal::Gone && target.fetch(server, JSON).await.is_err_and(|error| error.is_not_found()) {
+            continue;
+        }
         let deadline = Instant::now() + args.timeout;
         let reached = match args.timeout {
             Duration::ZERO => look_once(server, target, &goal).await,
@@ -149,6 +153,8 @@ async fn until(server: &Server, target: &Target, goal: &Goal) -> Result<bool> {
                 _ => {}
             }
         }
+        // The server ended the watch; it is asked again, but not without a pause.
+        sleep(POLL).await;
     }
 }
 

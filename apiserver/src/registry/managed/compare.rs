@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
-use super::super::fieldset::{FieldSet, Tree, PathElement, Scalar};
+use super::super::fieldset::{FieldSet, PathElement, Scalar, Tree};
 use crate::schema::{Field, ListKind, ListType, Schema, Struct, Zero};
 
 /// The paths on which two objects differ.
