@@ -60,7 +60,6 @@ impl Server {
     }
 
     /// The API as a service, to be called in process.
-    #[must_use]
     pub fn router(&self) -> Router {
         self.router.clone()
     }

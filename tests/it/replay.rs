@@ -84,7 +84,7 @@ fn mask(key: &str, value: &Value) -> Value {
             let kept = map.iter().filter(|(key, value)| {
                 let only_volatile =
                     *key == "annotations" && value.as_object().is_some_and(|map| map.keys().all(|key| volatile.contains(&key.as_str())));
-                !volatile.contains(&key.as_str()) && !only_volatile && !(observed && *key == "status")
+                !(volatile.contains(&key.as_str()) || only_volatile || observed && *key == "status")
             });
             Value::Object(kept.map(|(key, value)| (key.clone(), mask(key, value))).collect::<Map<_, _>>())
         }

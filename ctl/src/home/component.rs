@@ -29,6 +29,11 @@ impl Component {
         }
     }
 
+    /// Whether it is a node's.
+    pub(crate) fn is_kubelet(&self) -> bool {
+        matches!(self, Self::Kubelet(_))
+    }
+
     fn executable(&self) -> &'static str {
         match self {
             Self::Apiserver => "mini-apiserver",

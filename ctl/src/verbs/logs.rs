@@ -170,8 +170,9 @@ fn selector_of(object: &Value) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(","))
 }
 
-/// Which pod's log is most worth reading: on a node, running, ready, restarted often, old. Smaller is better.
-fn rank(pod: &Value) -> (bool, u8, bool, Reverse<i64>, String, String) {
+/// Which pod's log is most worth reading: on a node, running, ready, ready for long, restarted often, old. Smaller is better.
+/// Source: kubectl's `podutils.ByLogging`.
+fn rank(pod: &Value) -> (bool, u8, bool, String, Reverse<i64>, String) {
     let status = &pod["status"];
     let phase = match text(&status["phase"]) {
         "Running" => 0,
@@ -179,10 +180,11 @@ fn rank(pod: &Value) -> (bool, u8, bool, Reverse<i64>, String, String) {
         "Pending" => 2,
         _ => 3,
     };
-    let ready = list(&status["conditions"]).iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+    let ready = list(&status["conditions"]).iter().find(|condition| condition["type"] == "Ready" && condition["status"] == "True");
+    let since = ready.map(|condition| text(&condition["lastTransitionTime"]).to_owned()).unwrap_or_default();
     let restarts = list(&status["containerStatuses"]).iter().map(|status| int(&status["restartCount"])).max().unwrap_or_default();
     let created = text(&pod["metadata"]["creationTimestamp"]).to_owned();
-    (text(&pod["spec"]["nodeName"]).is_empty(), phase, !ready, Reverse(restarts), created, name(pod).to_owned())
+    (text(&pod["spec"]["nodeName"]).is_empty(), phase, ready.is_none(), since, Reverse(restarts), created)
 }
 
 /// Which containers of the pod are meant. Says so when it had to choose.

@@ -3,6 +3,8 @@
 
 use std::{fmt, process::Child, time::Duration};
 
+use jiff::Timestamp;
+use mini_daemon::clock;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -15,7 +17,7 @@ use crate::{
     value::{list, name, text},
 };
 
-const POLL: Duration = Duration::from_millis(10);
+pub(super) const POLL: Duration = Duration::from_millis(10);
 /// When the user begins to wonder.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What a component that is asked to stop is given.
@@ -83,6 +85,8 @@ struct Startup<'a> {
     server: Server,
     started: Vec<(Component, Process, Child)>,
     begun: Instant,
+    /// The same as a time of day.
+    since: Timestamp,
     limit: Duration,
     said: Option<String>,
 }
@@ -109,7 +113,7 @@ impl fmt::Display for Stage {
 impl<'a> Startup<'a> {
     async fn new(home: &'a Home, settings: &'a Settings, limit: Duration) -> Result<Self> {
         let (server, _) = Server::new(Source::File(home.kubeconfig(), None)).await?;
-        Ok(Self { home, settings, server, started: Vec::new(), begun: Instant::now(), limit, said: None })
+        Ok(Self { home, settings, server, started: Vec::new(), begun: Instant::now(), since: clock::now(), limit, said: None })
     }
 
     async fn run(&mut self) -> Result<()> {
@@ -137,9 +141,13 @@ impl<'a> Startup<'a> {
 
     /// How far the cluster is. Errors on the way are what waiting is for.
     async fn stage(&self) -> Stage {
+        let leases = self.server.get("/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases").await.unwrap_or_default();
         let nodes = self.server.get("/api/v1/nodes").await.unwrap_or_default();
-        let wanted: Vec<String> = self.settings.components().skip(3).map(|component| component.to_string()).collect();
-        let ready = list(&nodes["items"]).iter().filter(|node| wanted.iter().any(|wanted| wanted == name(node)) && is_ready(node)).count();
+        let wanted: Vec<String> = self.settings.components().filter(Component::is_kubelet).map(|component| component.to_string()).collect();
+        let find = |list: &Value, wanted: &str| crate::value::list(&list["items"]).iter().find(|object| name(object) == wanted).cloned();
+        // A node of an earlier life is still marked ready; its kubelet is back only once the lease is renewed.
+        let is_back = |wanted: &&String| find(&nodes, wanted).is_some_and(|node| is_ready(&node)) && find(&leases, wanted).is_some_and(|lease| is_renewed(&lease, self.since));
+        let ready = wanted.iter().filter(is_back).count();
         if ready < wanted.len() {
             return Stage::Nodes { ready, wanted: wanted.len() };
         }
@@ -152,11 +160,7 @@ impl<'a> Startup<'a> {
     /// Waits a little; complains if a component has died or the time is over; tells how far it is if that takes long.
     async fn pause(&mut self, stage: &Stage) -> Result<()> {
         for (component, _, child) in &mut self.started {
-            if let Ok(Some(status)) = child.try_wait() {
-                let log = self.home.log(component);
-                let words = self.home.last_words(component, LAST_WORDS);
-                return Err(usage(format!("{component} ended while starting ({status}); the end of {}:\n{words}", log.display())));
-            }
+            still_runs(self.home, component, child)?;
         }
         let taken = self.begun.elapsed();
         if taken > self.limit {
@@ -187,8 +191,19 @@ impl<'a> Startup<'a> {
     }
 }
 
+/// Complains, with the last lines of its log, if a component that was just started has ended.
+pub(super) fn still_runs(home: &Home, component: &Component, child: &mut Child) -> Result<()> {
+    let Ok(Some(status)) = child.try_wait() else { return Ok(()) };
+    let words = home.last_words(component, LAST_WORDS);
+    Err(usage(format!("{component} ended while starting ({status}); the end of {}:\n{words}", home.log(component).display())))
+}
+
 fn is_ready(node: &Value) -> bool {
     list(&node["status"]["conditions"]).iter().any(|condition| text(&condition["type"]) == "Ready" && text(&condition["status"]) == "True")
+}
+
+fn is_renewed(lease: &Value, since: Timestamp) -> bool {
+    text(&lease["spec"]["renewTime"]).parse::<Timestamp>().is_ok_and(|renewed| renewed >= since)
 }
 
 fn next_steps(home: &Home, settings: &Settings, program: &str) -> String {
@@ -215,6 +230,14 @@ mod tests {
         assert!(is_ready(&node("True")));
         assert!(!is_ready(&node("Unknown")));
         assert!(!is_ready(&json!({})));
+    }
+
+    #[test]
+    fn a_lease_of_an_earlier_life_does_not_count() {
+        let lease = json!({"spec": {"renewTime": "2026-11-20T22:39:41.123456Z"}});
+        assert!(is_renewed(&lease, "2026-11-20T22:39:41Z".parse().unwrap()));
+        assert!(!is_renewed(&lease, "2026-11-20T22:39:42Z".parse().unwrap()));
+        assert!(!is_renewed(&json!({}), "2026-11-20T22:39:42Z".parse().unwrap()));
     }
 
     #[test]
