@@ -1,7 +1,10 @@
 //! The one test binary: every test that is about more than one room.
 
+mod api_watch;
+mod api_writes;
 mod bad_input;
 mod kube_rs;
+mod path;
 mod replay;
 mod story;
 mod tidy;

@@ -156,6 +156,21 @@ impl Home {
         let _ = std::fs::remove_file(self.pid_file(component));
     }
 
+    /// Deletes what was created here, and nothing else: the folder itself only goes if it is empty then.
+    pub(crate) fn purge(&self) -> Result<()> {
+        let complain = |path: &Path, error: std::io::Error| usage(format!("delete {}: {error}", path.display()));
+        let missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        for folder in ["data", "logs", "run"].map(|part| self.folder.join(part)) {
+            std::fs::remove_dir_all(&folder).or_else(|error| if missing(&error) { Ok(()) } else { Err(complain(&folder, error)) })?;
+        }
+        for file in [self.kubeconfig(), self.settings_file()] {
+            std::fs::remove_file(&file).or_else(|error| if missing(&error) { Ok(()) } else { Err(complain(&file, error)) })?;
+        }
+        // Somebody else's files may be here; then it stays.
+        let _ = std::fs::remove_dir(&self.folder);
+        Ok(())
+    }
+
     /// The last lines a component wrote.
     pub(crate) fn last_words(&self, component: &Component, lines: usize) -> String {
         let bytes = std::fs::read(self.log(component)).unwrap_or_default();
@@ -247,6 +262,19 @@ mod tests {
         let port = taken.local_addr().unwrap().port();
         assert!(free_port(port).unwrap_err().to_string().contains("--port"));
         assert_ne!(free_port(0).unwrap(), 0);
+    }
+
+    #[test]
+    fn purging_leaves_what_is_not_ours() {
+        let (_folder, home) = home();
+        home.remember(&Settings { port: 1, nodes: 1 }).unwrap();
+        std::fs::write(home.folder().join("thesis.tex"), "years of work").unwrap();
+        home.purge().unwrap();
+        let left: Vec<_> = std::fs::read_dir(home.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["thesis.tex"]);
+        std::fs::remove_file(home.folder().join("thesis.tex")).unwrap();
+        home.purge().unwrap();
+        assert!(!home.folder().exists());
     }
 
     #[test]

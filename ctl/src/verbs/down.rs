@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use super::up::STOP_PATIENCE;
 use crate::{
     context::Context,
-    error::{Result, usage},
+    error::Result,
     home::{Home, component::Component, process::Process},
     print::print,
 };
@@ -29,9 +29,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
     end(&home, &others).await?;
     end(&home, &server).await?;
     if args.purge {
-        let folder = home.folder().display();
-        std::fs::remove_dir_all(home.folder()).map_err(|error| usage(format!("delete {folder}: {error}")))?;
-        return print(&format!("The cluster is down, and {folder} is deleted.\n"));
+        home.purge()?;
+        return print(&format!("The cluster is down, and its state in {} is deleted.\n", home.folder().display()));
     }
     match running.len() {
         0 => print("The cluster was not running.\n"),
