@@ -5,10 +5,20 @@ use std::{
     path::PathBuf,
 };
 
-use clap::Args;
+/// The flags of `mini-apiserver`.
+#[derive(clap::Parser, Clone, Debug)]
+#[command(name = "mini-apiserver", version, about = "The Kubernetes API over a store of its own")]
+pub struct Args {
+    /// What every program can be told.
+    #[command(flatten)]
+    pub process: mini_daemon::process::ProcessArgs,
+    /// What only this one can.
+    #[command(flatten)]
+    pub config: Config,
+}
 
 /// What the API server is told on its command line.
-#[derive(Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub struct Config {
     /// Where to listen.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6443")]

@@ -20,7 +20,7 @@ pub mod kinds;
 pub mod registry;
 pub mod schema;
 
-pub use config::Config;
+pub use config::{Args, Config};
 
 use crate::{http::App, registry::Registry};
 

@@ -1,20 +1,13 @@
 //! `mini-apiserver`: the Kubernetes API over a store of its own.
 
-use std::process::ExitCode;
-
 use clap::Parser;
-use mini_daemon::process::{self, ProcessArgs};
+use mini_apiserver::Args;
+use mini_daemon::process;
 
-#[derive(Parser)]
-#[command(name = "mini-apiserver", version, about = "The Kubernetes API over a store of its own")]
-struct Args {
-    #[command(flatten)]
-    process: ProcessArgs,
-    #[command(flatten)]
-    config: mini_apiserver::Config,
-}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
-    let args = Args::parse();
-    process::run("mini-apiserver", &args.process, |tasks| mini_apiserver::run(args.config.clone(), tasks))
+fn main() -> std::process::ExitCode {
+    let Args { process, config } = Args::parse();
+    process::run("mini-apiserver", &process, |tasks| mini_apiserver::run(config.clone(), tasks))
 }

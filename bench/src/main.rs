@@ -3,6 +3,9 @@
 use clap::Parser;
 use mini_daemon::process;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     let args = mini_bench::Args::parse();
     process::run("mini-bench", &args.process, |tasks| mini_bench::run(&args, tasks))

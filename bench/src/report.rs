@@ -4,7 +4,10 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use crate::{latency::Latencies, usage::Usage};
+use crate::{
+    latency::Latencies,
+    usage::{Share, Usage},
+};
 
 /// What a suite measured. What is not known, or makes no sense for a suite, is absent.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +41,9 @@ pub(crate) struct Report {
     /// The same afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rss_after: Option<u64>,
+    /// Each of the server's processes alone, if there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) processes: Vec<Share>,
 }
 
 impl Report {
@@ -57,6 +63,7 @@ impl Report {
             client_cpu_us: share(usage.own),
             rss_before: usage.resident_before,
             rss_after: usage.resident_after,
+            processes: if usage.processes.len() > 1 { usage.processes } else { Vec::new() },
         }
     }
 
@@ -152,6 +159,7 @@ mod tests {
             own: Some(Duration::from_secs(1)),
             resident_before: Some(20_000_000),
             resident_after: Some(31_250_000),
+            processes: Vec::new(),
         };
         let full = Report::new("create", "50 clients".to_owned(), 30_000, Duration::from_secs(3), latencies, usage);
         let bare = Report::new("flow", "5,000 pods".to_owned(), 0, Duration::from_millis(1500), Latencies::default(), Usage::default());

@@ -16,7 +16,7 @@ use crate::{
     connection::Connection,
     programs::{self, Program},
     target::Target,
-    usage::{self, Meter},
+    usage::{self, Meter, Process},
 };
 
 /// How long a server may take to answer for the first time.
@@ -50,15 +50,6 @@ pub(crate) struct Stage {
     pids: Vec<u32>,
     folder: PathBuf,
     scratch: PathBuf,
-}
-
-/// A process whose use of the machine counts as the server's.
-#[derive(Clone, Debug)]
-pub(crate) struct Process {
-    /// What it is called.
-    pub(crate) name: String,
-    /// Its id.
-    pub(crate) pid: u32,
 }
 
 /// A server, with the other programs of its cluster if it has any. What was started for it ends when this is dropped.
@@ -175,7 +166,7 @@ impl Server {
 
     /// Starts to measure what all its processes use.
     pub(crate) fn meter(&self) -> Meter {
-        Meter::start(self.processes.iter().map(|process| process.pid).collect())
+        Meter::start(&self.processes)
     }
 
     /// Connects.

@@ -3,18 +3,33 @@
 use std::time::Duration;
 
 use rustix::param::clock_ticks_per_second;
+use serde::Serialize;
+
+/// A process whose use of the machine counts as the server's.
+#[derive(Clone, Debug)]
+pub(crate) struct Process {
+    /// What it is called.
+    pub(crate) name: String,
+    /// Its id.
+    pub(crate) pid: u32,
+}
 
 /// Reads what some processes have used up to now; [`Meter::stop`] tells what they used since.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    pids: Vec<u32>,
-    server: Option<Duration>,
-    resident: Option<u64>,
+    processes: Vec<(Process, Sample)>,
     own: Option<Duration>,
 }
 
+/// What one process has used at a moment.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    cpu: Option<Duration>,
+    resident: Option<u64>,
+}
+
 /// What was used between two moments. `None`: not known.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Usage {
     /// User and system time of the server's processes.
     pub(crate) server: Option<Duration>,
@@ -24,33 +39,60 @@ pub(crate) struct Usage {
     pub(crate) resident_before: Option<u64>,
     /// The same afterwards.
     pub(crate) resident_after: Option<u64>,
+    /// Each of the server's processes alone.
+    pub(crate) processes: Vec<Share>,
+}
+
+/// What one process used.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Share {
+    /// What it is called.
+    pub(crate) name: String,
+    /// User and system time, in seconds.
+    pub(crate) cpu_seconds: f64,
+    /// Resident memory at the end, in bytes.
+    pub(crate) rss: u64,
 }
 
 impl Meter {
     /// Starts to measure these processes, and this one.
-    pub(crate) fn start(pids: Vec<u32>) -> Self {
-        let (server, resident) = (cpu_of(&pids), resident_of(&pids));
-        Self { pids, server, resident, own: cpu(std::process::id()) }
+    pub(crate) fn start(processes: &[Process]) -> Self {
+        Self {
+            processes: processes.iter().map(|process| (process.clone(), Sample::of(process.pid))).collect(),
+            own: cpu(std::process::id()),
+        }
     }
 
     /// What was used since the start. Unknown as soon as one of the processes has ended.
     pub(crate) fn stop(self) -> Usage {
-        let since = |now: Option<Duration>, before: Option<Duration>| Some(now?.saturating_sub(before?));
+        let own = since(cpu(std::process::id()), self.own);
+        if self.processes.is_empty() {
+            return Usage { own, ..Usage::default() };
+        }
+        let ends: Vec<Sample> = self.processes.iter().map(|(process, _)| Sample::of(process.pid)).collect();
+        let both = || self.processes.iter().zip(&ends);
+        let share = |((process, start), end): (&(Process, Sample), &Sample)| {
+            let name = process.name.clone();
+            Some(Share { name, cpu_seconds: since(end.cpu, start.cpu)?.as_secs_f64(), rss: end.resident? })
+        };
         Usage {
-            server: since(cpu_of(&self.pids), self.server),
-            own: since(cpu(std::process::id()), self.own),
-            resident_before: self.resident,
-            resident_after: resident_of(&self.pids),
+            server: both().map(|((_, start), end)| since(end.cpu, start.cpu)).sum(),
+            own,
+            resident_before: self.processes.iter().map(|(_, start)| start.resident).sum(),
+            resident_after: ends.iter().map(|end| end.resident).sum(),
+            processes: both().filter_map(share).collect(),
         }
     }
 }
 
-fn cpu_of(pids: &[u32]) -> Option<Duration> {
-    if pids.is_empty() { None } else { pids.iter().map(|pid| cpu(*pid)).sum() }
+impl Sample {
+    fn of(pid: u32) -> Self {
+        Self { cpu: cpu(pid), resident: resident(pid) }
+    }
 }
 
-fn resident_of(pids: &[u32]) -> Option<u64> {
-    if pids.is_empty() { None } else { pids.iter().map(|pid| resident(*pid)).sum() }
+fn since(now: Option<Duration>, before: Option<Duration>) -> Option<Duration> {
+    Some(now?.saturating_sub(before?))
 }
 
 /// User and system time of a process since it began, of all its threads. Counted in ticks of mostly 10 ms.
@@ -99,7 +141,18 @@ mod tests {
 
     #[test]
     fn no_process_means_nothing_known() {
-        let usage = Meter::start(Vec::new()).stop();
+        let usage = Meter::start(&[]).stop();
         assert!(usage.server.is_none() && usage.resident_after.is_none());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn each_process_has_its_share() {
+        let own = Process { name: "own".to_owned(), pid: std::process::id() };
+        let gone = Process { name: "gone".to_owned(), pid: u32::MAX };
+        let usage = Meter::start(std::slice::from_ref(&own)).stop();
+        assert_eq!(usage.resident_after, Some(usage.processes[0].rss));
+        let usage = Meter::start(&[own, gone]).stop();
+        assert_eq!((usage.server, usage.resident_after, usage.processes.len()), (None, None, 1));
     }
 }

@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -28,6 +29,10 @@ use crate::{clock, tasks::Tasks};
 const QUEUE: usize = 16_384;
 /// How many requests are under way at once.
 const IN_FLIGHT: usize = 16;
+/// How long to wait before an Event is tried again when the server is busy, at first.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// And at last.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Similar Events beyond this many within [`WINDOW`] are combined.
 const SIMILAR: usize = 10;
 /// How long similar Events count as the same story.
@@ -147,23 +152,32 @@ async fn send(client: Client, mut queue: mpsc::Receiver<Said>) {
 }
 
 async fn perform(client: Client, write: Write) {
+    let mut pause = FIRST_PAUSE;
+    while let Err(error) = attempt(&client, &write).await {
+        let busy = matches!(&error, kube::Error::Api(status) if status.code == 429 || status.code >= 500);
+        if !busy || pause > LONGEST_PAUSE {
+            tracing::debug!(%error, "an Event was not stored");
+            return;
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 4;
+    }
+}
+
+async fn attempt(client: &Client, write: &Write) -> kube::Result<()> {
     let events = |event: &Event| Api::<Event>::namespaced(client.clone(), event.metadata.namespace.as_deref().unwrap_or("default"));
-    let sent = match &write {
-        Write::Create(event) => events(event).create(&PostParams::default(), event).await.map(|_| ()),
+    let create = async |event: &Event| events(event).create(&PostParams::default(), event).await.map(|_| ());
+    match write {
+        Write::Create(event) => create(event).await,
         Write::Repeat(event) => {
             let patch = serde_json::json!({ "count": event.count, "lastTimestamp": event.last_timestamp, "message": event.message });
             let name = event.metadata.name.as_deref().unwrap_or_default();
             match events(event).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
                 // It expired or was deleted meanwhile: say it afresh.
-                Err(kube::Error::Api(status)) if status.code == 404 => {
-                    events(event).create(&PostParams::default(), event).await.map(|_| ())
-                }
+                Err(kube::Error::Api(status)) if status.code == 404 => create(event).await,
                 other => other.map(|_| ()),
             }
         }
-    };
-    if let Err(error) = sent {
-        tracing::debug!(%error, "an Event was not stored");
     }
 }
 

@@ -39,6 +39,21 @@ mod watch;
 /// How many watch events may wait for the loop before the watches are slowed down.
 const INPUTS: usize = 4096;
 
+/// The flags of `mini-scheduler`.
+#[derive(clap::Parser, Debug)]
+#[command(name = "mini-scheduler", version, about = "Chooses a node for every pod that has none")]
+pub struct Args {
+    /// What every program can be told.
+    #[command(flatten)]
+    pub process: mini_daemon::process::ProcessArgs,
+    /// Where the API server is.
+    #[command(flatten)]
+    pub connect: mini_daemon::connect::ConnectArgs,
+    /// What only this one can.
+    #[command(flatten)]
+    pub config: Config,
+}
+
 /// The flags of the scheduler.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Config {

@@ -1,20 +1,15 @@
 //! `mini-scheduler`: chooses a node for every pod that has none.
 
 use clap::Parser;
-use mini_daemon::{connect::ConnectArgs, process::ProcessArgs, process::run};
+use mini_daemon::process;
+use mini_scheduler::Args;
 
-#[derive(Parser)]
-#[command(version, about = "Chooses a node for every pod that has none")]
-struct Args {
-    #[command(flatten)]
-    api: ConnectArgs,
-    #[command(flatten)]
-    process: ProcessArgs,
-    #[command(flatten)]
-    config: mini_scheduler::Config,
-}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    let Args { api, process, config } = Args::parse();
-    run("mini-scheduler", &process, |tasks| async move { mini_scheduler::run(api.client("kube-scheduler").await?, config, tasks).await })
+    let Args { process, connect, config } = Args::parse();
+    process::run("mini-scheduler", &process, async |tasks| {
+        mini_scheduler::run(connect.client("kube-scheduler").await?, config, tasks).await
+    })
 }

@@ -41,6 +41,7 @@ const DIFFERS: &[(&str, &str)] = &[
     ("invalid: protobuf junk", "protobuf is not read yet"),
     ("kinds: create Pod pod-full", "PriorityClass is not served yet"),
     ("kinds: create Pod pod-limited", "LimitRange is not served yet"),
+    ("kinds: create CustomResourceDefinition widgets.example.com", "custom resources are not served yet"),
     ("writes: evict", "pods/eviction is not served yet"),
     ("writes: evict missing", "pods/eviction is not served yet"),
     ("writes: token", "serviceaccounts/token is not served yet"),

@@ -1,10 +1,10 @@
 //! From a request's JSON to an object, and from an object to what is stored.
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use bytes::Bytes;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::{Value, value::RawValue};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::{Call, FieldValidation};
 use crate::{
@@ -17,6 +17,9 @@ use crate::{
     },
     schema::decode::{self, DecodeError, Decoded},
 };
+
+/// How [`crate::cache::item::with_revision`] begins its splice.
+const REVISION: &[u8] = b"\"resourceVersion\":\"";
 
 /// Reads a request's body as an object of `version`, checks it against the schema, and turns it into the stored version.
 ///
@@ -131,23 +134,60 @@ pub fn object(kind: &Kind, value: &Value) -> Result<Box<dyn Object>> {
     kind.behaviour.decode(&json).map_err(|error| cannot(kind, &kind.versions[0], &error.to_string()))
 }
 
-/// What is stored for an object: metadata first, without `kind`, `apiVersion` and `resourceVersion`.
+/// Stored JSON, and the managedFields that were in it: they are most of what decoding an object would cost, and few need them.
+pub struct Split<'a> {
+    /// The object without managedFields.
+    pub object: Cow<'a, [u8]>,
+    /// The managedFields, unread.
+    pub managed: Option<&'a str>,
+}
+
+/// Takes the managedFields out of JSON that [`stored`] made, `resourceVersion` spliced in or not.
+#[must_use]
+pub fn split(json: &[u8]) -> Split<'_> {
+    const FIELD: &[u8] = b"\"managedFields\":";
+    let start = json.len() - after_revision(json).len();
+    let Some(list) = json[start..].strip_prefix(FIELD) else { return Split { object: Cow::Borrowed(json), managed: None } };
+    let mut reader = serde_json::Deserializer::from_slice(list).into_iter::<&RawValue>();
+    let Some(Ok(managed)) = reader.next() else { return Split { object: Cow::Borrowed(json), managed: None } };
+    let tail = &list[reader.byte_offset()..];
+    let object = [&json[..start], tail.strip_prefix(b",").unwrap_or(tail)].concat();
+    Split { object: Cow::Owned(object), managed: Some(managed.get()) }
+}
+
+/// What follows the spliced revision, if there is one.
+fn after_revision(json: &[u8]) -> &[u8] {
+    let rest = json.get(HEAD.len()..).unwrap_or_default();
+    let Some(text) = rest.strip_prefix(REVISION) else { return rest };
+    let end = memchr::memchr(b'"', text).map_or(text.len(), |quote| quote + 1);
+    text[end..].strip_prefix(b",").unwrap_or(&text[end..])
+}
+
+/// What is stored for an object: metadata first and in it managedFields, without `kind`, `apiVersion` and `resourceVersion`.
+/// `managed` are the managedFields as JSON; those of the object itself do not count.
 ///
 /// # Errors
 /// 400 when a value cannot be written as JSON.
-pub fn stored(object: &mut dyn Object) -> Result<Bytes> {
+pub fn stored(object: &mut dyn Object, managed: Option<&str>) -> Result<Bytes> {
     object.meta_mut().resource_version = None;
+    object.meta_mut().managed_fields = None;
     let json = object.json().map_err(|error| ApiError::bad_request(error.to_string()))?;
-    reorder(&json).map_err(|error| ApiError::internal(format!("encode an object: {error}")))
+    reorder(&json, managed).map_err(|error| ApiError::internal(format!("encode an object: {error}")))
 }
 
 /// Puts metadata first and drops `kind` and `apiVersion`. The rest keeps its order, so equal objects give equal bytes.
-fn reorder(json: &[u8]) -> serde_json::Result<Bytes> {
+fn reorder(json: &[u8], managed: Option<&str>) -> serde_json::Result<Bytes> {
     let parts = parts(json)?;
-    let mut out = Vec::with_capacity(json.len());
+    let mut out = Vec::with_capacity(json.len() + managed.map_or(0, |managed| managed.len() + 20));
     let metadata = parts.iter().find(|(key, _)| *key == "metadata").map_or("{}", |(_, raw)| raw.get());
+    let metadata = &metadata.as_bytes()[1..];
     out.extend_from_slice(HEAD.as_bytes());
-    out.extend_from_slice(&metadata.as_bytes()[1..]);
+    if let Some(managed) = managed {
+        out.extend_from_slice(b"\"managedFields\":");
+        out.extend_from_slice(managed.as_bytes());
+        out.extend_from_slice(if metadata == b"}" { b"" } else { b"," });
+    }
+    out.extend_from_slice(metadata);
     for (key, raw) in parts.iter().filter(|(key, _)| !matches!(*key, "metadata" | "kind" | "apiVersion")) {
         out.extend_from_slice(b",\"");
         out.extend_from_slice(key.as_bytes());
@@ -170,6 +210,41 @@ pub fn spec_differs(new: &[u8], old: &[u8]) -> serde_json::Result<bool> {
     Ok(body(new)? != body(old)?)
 }
 
+/// The metadata and one more field of stored JSON, as a tree; the rest stays unread.
+///
+/// # Errors
+/// When it is no object.
+pub fn view(json: &[u8], field: &str) -> serde_json::Result<Value> {
+    let wanted = parts(json)?.into_iter().filter(|(key, _)| *key == "metadata" || *key == field);
+    wanted
+        .map(|(key, raw)| Ok((key.to_owned(), serde_json::from_slice(raw.get().as_bytes())?)))
+        .collect::<serde_json::Result<Map<_, _>>>()
+        .map(Value::Object)
+}
+
+/// Stored JSON with the fields of a tree in place of its own; `field` and the metadata come from the tree or not at all.
+///
+/// # Errors
+/// When it is no object.
+pub fn with_view(json: &[u8], field: &str, fields: &Value) -> serde_json::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(json.len());
+    for (key, value) in fields.as_object().into_iter().flatten().filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")) {
+        out.extend_from_slice(if out.is_empty() { b"{\"" } else { b",\"" });
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"\":");
+        serde_json::to_writer(&mut out, value)?;
+    }
+    let kept = |key: &str| key != field && key != "metadata" && fields.get(key).is_none();
+    for (key, raw) in parts(json)?.into_iter().filter(|(key, _)| kept(key)) {
+        out.extend_from_slice(if out.is_empty() { b"{\"" } else { b",\"" });
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(b"\":");
+        out.extend_from_slice(raw.get().as_bytes());
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
 /// The metadata of stored JSON, unread.
 ///
 /// # Errors
@@ -181,8 +256,7 @@ pub fn metadata(json: &[u8]) -> serde_json::Result<&str> {
 /// The revision that [`crate::cache::item::with_revision`] spliced into stored JSON.
 #[must_use]
 pub fn revision(json: &[u8]) -> &str {
-    let rest = json.get(HEAD.len()..).unwrap_or_default();
-    let text = rest.strip_prefix(b"\"resourceVersion\":\"").unwrap_or_default();
+    let text = json.get(HEAD.len()..).and_then(|rest| rest.strip_prefix(REVISION)).unwrap_or_default();
     let end = memchr::memchr(b'"', text).unwrap_or(0);
     std::str::from_utf8(&text[..end]).unwrap_or_default()
 }
@@ -213,7 +287,18 @@ mod tests {
     #[test]
     fn the_stored_form_begins_with_metadata() {
         let json = br#"{"apiVersion":"v1","kind":"ConfigMap","data":{"a":"\"metadata\":{"},"metadata":{"name":"x"}}"#;
-        assert_eq!(reorder(json).unwrap(), r#"{"metadata":{"name":"x"},"data":{"a":"\"metadata\":{"}}"#);
+        assert_eq!(reorder(json, None).unwrap(), r#"{"metadata":{"name":"x"},"data":{"a":"\"metadata\":{"}}"#);
+    }
+
+    #[test]
+    fn managed_fields_are_put_in_and_taken_out() {
+        let with = reorder(br#"{"kind":"x","metadata":{"name":"x"},"spec":1}"#, Some(r#"[{"manager":"me"}]"#)).unwrap();
+        assert_eq!(with, r#"{"metadata":{"managedFields":[{"manager":"me"}],"name":"x"},"spec":1}"#);
+        let without = split(&with);
+        assert_eq!((&*without.object, without.managed), (&br#"{"metadata":{"name":"x"},"spec":1}"#[..], Some(r#"[{"manager":"me"}]"#)));
+        let revised = crate::cache::item::with_revision(&with, 7);
+        assert_eq!(&*split(&revised).object, br#"{"metadata":{"resourceVersion":"7","name":"x"},"spec":1}"#);
+        assert!(split(br#"{"metadata":{"name":"x"}}"#).managed.is_none());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A new object.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use mini_daemon::clock;
 use mini_store::Expect;
 use serde_json::Value;
@@ -22,6 +23,8 @@ impl Registry {
     /// 4xx in upstream's words: a body that is no such object, a name that is taken, a broken rule, an admission step's no.
     pub async fn create(&self, call: &mut Call, body: &[u8]) -> Result<Written> {
         let value = codec::read(self.kind(call), self.version(call), body, call)?;
+        // Admission judges by what is acknowledged, such as a namespace the same client has just created.
+        self.fresh().await;
         self.create_value(call, &value).await
     }
 
@@ -43,7 +46,8 @@ impl Registry {
         let mut object = codec::object(kind, value)?;
         let generated = name(kind, call, &mut *object)?;
         kind.behaviour.defaults(&mut *object);
-        self.track(call, &mut *object, None, None)?;
+        let entries = object.meta_mut().managed_fields.take();
+        let managed = self.track(call, entries, None, self.written(call, &*object)?, None)?;
         let name = object.meta().name.clone().unwrap_or_default();
         let mut attempt = Attempt::new(kind, Verb::Create, &call.namespace, &name, None, &mut *object);
         let holds = self.admit(&mut attempt).await?;
@@ -56,7 +60,7 @@ impl Registry {
             return Err(ApiError::invalid(kind.name, kind.group(), &name, &errors));
         }
         call.warnings.extend(kind.behaviour.warnings(&*object));
-        let stored = codec::stored(&mut *object)?;
+        let stored = codec::stored(&mut *object, managed.as_deref())?;
         let key = key(kind, &call.namespace, &name);
         if call.dry_run {
             self.fresh().await;
@@ -73,28 +77,46 @@ impl Registry {
         }
     }
 
-    /// Notes in managedFields who wrote what. `old` is the object before, in the stored version.
-    pub(super) fn track(&self, call: &Call, object: &mut dyn Object, old: Option<&Value>, subresource: Option<&str>) -> Result<()> {
-        let (kind, version) = (self.kind(call), self.version(call));
+    /// An object as managedFields see a write of the whole: without the status, where that is written apart.
+    pub(super) fn written(&self, call: &Call, object: &dyn Object) -> Result<Value> {
         let json = object.json().map_err(|error| ApiError::bad_request(error.to_string()))?;
-        // Fields are named as in the version that was written.
-        let view = |mut value: Value| {
-            (version.conversion.downgrade)(&mut value);
-            if let Some(map) = value.as_object_mut().filter(|_| kind.status && subresource.is_none()) {
-                map.remove("status");
+        let mut value = super::tree(&json)?;
+        without_status(self.kind(call), &mut value);
+        Ok(value)
+    }
+
+    /// The managedFields after this write, as JSON. `entries` are those before it; `old` and `new` are what it could change, in
+    /// the stored version.
+    pub(super) fn track(
+        &self,
+        call: &Call,
+        entries: Option<Vec<ManagedFieldsEntry>>,
+        mut old: Option<Value>,
+        mut new: Value,
+        subresource: Option<&str>,
+    ) -> Result<Option<String>> {
+        let (kind, version) = (self.kind(call), self.version(call));
+        for value in old.iter_mut().chain([&mut new]) {
+            // Fields are named as in the version that was written.
+            (version.conversion.downgrade)(value);
+            if subresource.is_none() {
+                without_status(kind, value);
             }
-            value
-        };
+        }
         let who = managed::Writer {
             manager: &call.manager,
             api_version: &version.api_version,
             subresource,
             operation: managed::Operation::Update,
         };
-        let entries = object.meta_mut().managed_fields.take();
-        let (old, new) = (old.cloned().map(view), view(super::tree(&json)?));
-        object.meta_mut().managed_fields = managed::track(&(version.schema)(), entries, old.as_ref(), &new, &who, call.now);
-        Ok(())
+        let entries = managed::track(&(version.schema)(), entries, old.as_ref(), &new, &who, call.now);
+        entries.map(|entries| serde_json::to_string(&entries)).transpose().map_err(|error| ApiError::internal(error.to_string()))
+    }
+}
+
+fn without_status(kind: &Kind, value: &mut Value) {
+    if let Some(map) = value.as_object_mut().filter(|_| kind.status) {
+        map.remove("status");
     }
 }
 

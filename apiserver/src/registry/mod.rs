@@ -132,12 +132,15 @@ impl Registry {
         self.cache.get(kind, &key(row, namespace, name)).ok_or_else(|| ApiError::not_found(row.plural, row.group(), name))
     }
 
-    /// The object of an item.
+    /// The object of an item, without its managedFields.
     ///
     /// # Errors
     /// 500 when what is stored cannot be read.
     pub fn object(&self, kind: usize, item: &Item) -> Result<Box<dyn Object>> {
-        self.table[kind].behaviour.decode(&item.json).map_err(|error| ApiError::internal(format!("decode {}: {error}", item.key)))
+        self.table[kind]
+            .behaviour
+            .decode(&codec::split(&item.json).object)
+            .map_err(|error| ApiError::internal(format!("decode {}: {error}", item.key)))
     }
 
     fn kind(&self, call: &Call) -> &Kind {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use mini_store::Expect;
 use serde_json::Value;
 
@@ -35,6 +36,34 @@ enum Change<'a> {
     Put(Value),
     Patch(Patch, &'a [u8]),
     Act(fn(&mut dyn Object, &[u8], &Moment) -> Result<()>, &'a [u8]),
+}
+
+/// A new state, ready to be admitted and stored.
+struct Candidate {
+    object: Box<dyn Object>,
+    /// Its managedFields, as JSON.
+    managed: Option<String>,
+    before: Box<dyn Object>,
+    /// Whether the client named the revision it is to replace.
+    pinned: bool,
+}
+
+impl Part {
+    /// The field the part is or is in, which is also how managedFields name its subresource.
+    fn field(self) -> Option<&'static str> {
+        match self {
+            Self::Main => None,
+            Self::Only(pointer) => pointer.split('/').nth(1),
+        }
+    }
+
+    /// What of an object a write of this part can change, as managedFields see it.
+    fn of(self, mut object: Value) -> Value {
+        if let (Some(field), Some(map)) = (self.field(), object.as_object_mut()) {
+            map.retain(|name, _| name == "metadata" || name == field);
+        }
+        object
+    }
 }
 
 impl Registry {
@@ -107,8 +136,9 @@ impl Registry {
             let found = self.find_object(call, name).await;
             let current = found.ok_or_else(|| ApiError::not_found(kind.plural, kind.group(), name))?;
             let warned = call.warnings.len();
-            let (mut object, pinned) = self.candidate(call, name, part, change, &current)?;
-            if let Some(written) = self.store_change(call, name, part, change, &current, &mut *object).await? {
+            let candidate = self.candidate(call, name, part, change, &current)?;
+            let pinned = candidate.pinned;
+            if let Some(written) = self.store_change(call, name, part, change, &current, candidate).await? {
                 return Ok(written);
             }
             if pinned {
@@ -119,48 +149,81 @@ impl Registry {
         Err(ApiError::stale(self.kind(call), name))
     }
 
-    /// The new state, and whether the client named the revision it is to replace.
-    fn candidate(&self, call: &mut Call, name: &str, part: Part, change: &Change<'_>, current: &Item) -> Result<(Box<dyn Object>, bool)> {
+    fn candidate(&self, call: &mut Call, name: &str, part: Part, change: &Change<'_>, current: &Item) -> Result<Candidate> {
         let (table, index) = (self.table.clone(), call.kind);
         let kind = &table[index];
+        let codec::Split { object: json, managed } = codec::split(&current.json);
+        let wrong = |error: serde_json::Error| ApiError::internal(format!("decode {}: {error}", current.key));
+        let before = kind.behaviour.decode(&json).map_err(wrong)?;
         if let Change::Act(action, body) = change {
-            let mut object = self.object(index, current)?;
+            let mut object = before.copy();
             action(&mut *object, body, &Moment { now: call.now })?;
-            return Ok((object, false));
+            return Ok(Candidate { object, managed: managed.map(str::to_owned), before, pinned: false });
         }
-        let old = tree(&current.json)?;
-        let new = match change {
+        // Only a JSON patch can name places outside of the part it is for.
+        let mut old = match (part, change) {
+            (Part::Only(_), Change::Patch(Patch::Merge | Patch::Strategic, _)) => {
+                codec::view(&json, part.field().unwrap_or_default()).map_err(wrong)?
+            }
+            (_, Change::Patch(Patch::Json, _)) => tree(&current.json)?,
+            _ => tree(&json)?,
+        };
+        let mut new = match change {
+            Change::Patch(form, body) => self.patched(call, part, *form, body, &mut old)?,
             Change::Put(value) => value.clone(),
-            Change::Patch(form, body) => self.patched(call, *form, body, &old)?,
             Change::Act(..) => unreachable!("handled above"),
         };
         let pinned = check(kind, call, name, &new, &old, matches!(change, Change::Put(_)))?;
-        let new = compose(kind, part, new, &old);
-        let mut object = codec::object(kind, &new)?;
-        let before = self.object(index, current)?;
+        let given = take_managed(&mut new)?;
+        take_managed(&mut old)?;
+        let live: Option<Vec<ManagedFieldsEntry>> =
+            managed.map(|text| serde_json::from_slice(text.as_bytes())).transpose().map_err(wrong)?;
+        let entries = managed::live_or_new(live.as_deref(), given.as_deref(), part != Part::Main);
+        let (mut object, written, seen) = match part {
+            Part::Main => {
+                let new = keep_status(kind, new, &old);
+                (codec::object(kind, &new)?, None, old)
+            }
+            Part::Only(pointer) => {
+                let new = compose(pointer, new, &old);
+                (
+                    kind.behaviour
+                        .decode(&codec::with_view(&json, part.field().unwrap_or_default(), &new).map_err(wrong)?)
+                        .map_err(wrong)?,
+                    Some(part.of(new)),
+                    part.of(old),
+                )
+            }
+        };
         meta::restore(object.meta_mut(), before.meta());
         kind.behaviour.defaults(&mut *object);
-        let subresource = match part {
-            Part::Main => None,
-            Part::Only(pointer) => pointer.split('/').nth(1),
-        };
-        let (live, given) = (before.meta().managed_fields.as_deref(), object.meta_mut().managed_fields.take());
-        object.meta_mut().managed_fields = managed::live_or_new(live, given.as_deref(), part != Part::Main);
-        self.track(call, &mut *object, Some(&old), subresource)?;
-        Ok((object, pinned))
+        // Defaults are no part's business: a part is what was written. Of the whole, all that came of it counts.
+        let written = written.map_or_else(|| self.written(call, &*object), Ok)?;
+        let managed = self.track(call, entries, Some(seen), written, part.field())?;
+        Ok(Candidate { object, managed, before, pinned })
     }
 
-    fn patched(&self, call: &mut Call, form: Patch, body: &[u8], old: &Value) -> Result<Value> {
+    /// What a patch makes of `old`, checked; of a part only that part and the metadata, for the rest will not count.
+    fn patched(&self, call: &mut Call, part: Part, form: Patch, body: &[u8], old: &mut Value) -> Result<Value> {
         let (kind, version) = (self.kind(call), self.version(call));
-        let mut before = old.clone();
-        (version.conversion.downgrade)(&mut before);
+        let mut converted;
+        let before = if call.version == 0 {
+            old
+        } else {
+            converted = old.clone();
+            (version.conversion.downgrade)(&mut converted);
+            &mut converted
+        };
         before["apiVersion"] = version.api_version.clone().into();
         before["kind"] = kind.name.into();
-        let after = match form {
-            Patch::Json => patch::json(&before, body),
-            Patch::Merge => patch::merge(&before, body),
-            Patch::Strategic => patch::strategic(&(version.schema)(), &before, body),
+        let mut after = match form {
+            Patch::Json => patch::json(before, body),
+            Patch::Merge => patch::merge(before, body),
+            Patch::Strategic => patch::strategic(&(version.schema)(), before, body),
         }?;
+        if let (Part::Only(_), Some(map)) = (part, after.as_object_mut()) {
+            map.retain(|field, _| matches!(field.as_str(), "metadata" | "apiVersion" | "kind") || part.field() == Some(field));
+        }
         codec::reread(kind, version, after, call)
     }
 
@@ -172,10 +235,11 @@ impl Registry {
         part: Part,
         change: &Change<'_>,
         current: &Item,
-        object: &mut dyn Object,
+        candidate: Candidate,
     ) -> Result<Option<Written>> {
         let kind = &self.table[call.kind];
-        let old = self.object(call.kind, current)?;
+        let Candidate { object: mut new, managed, before: old, .. } = candidate;
+        let object = &mut *new;
         let subresource = (part != Part::Main).then_some("part");
         let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, subresource, object);
         attempt.old = Some(&*old);
@@ -184,11 +248,11 @@ impl Registry {
             kind.behaviour.on_update(object, &*old);
         }
         let before = item::without_revision(&current.json);
-        let mut stored = codec::stored(object)?;
+        let mut stored = codec::stored(object, managed.as_deref())?;
         let differs = || codec::spec_differs(&stored, &before).map_err(|error| ApiError::internal(error.to_string()));
         if kind.generation && part == Part::Main && differs()? {
             object.meta_mut().generation = Some(old.meta().generation.unwrap_or(0) + 1);
-            stored = codec::stored(object)?;
+            stored = codec::stored(object, managed.as_deref())?;
         }
         if !matches!(change, Change::Act(..)) {
             validate(kind, name, part, object, &*old)?;
@@ -258,35 +322,40 @@ fn upstream_prefix(kind: &Kind) -> String {
     format!("/registry/{}/", kind.plural)
 }
 
-/// Takes from `new` only what `part` may change.
-fn compose(kind: &Kind, part: Part, mut new: Value, old: &Value) -> Value {
-    match part {
-        Part::Main => {
-            if kind.status {
-                match old.get("status") {
-                    Some(status) => new["status"] = status.clone(),
-                    None => drop(new.as_object_mut().and_then(|map| map.remove("status"))),
-                }
-            }
-            new
-        }
-        Part::Only(pointer) => {
-            let mut composed = old.clone();
-            if pointer == "/status" {
-                // As upstream: annotations may come with a status, labels and the rest of the metadata may not.
-                let annotations = new.pointer("/metadata/annotations").cloned().unwrap_or_default();
-                composed["metadata"]["annotations"] = annotations;
-            }
-            let (parent, field) = pointer.rsplit_once('/').unwrap_or(("", pointer));
-            if let Some(Value::Object(map)) = composed.pointer_mut(parent) {
-                match new.pointer(pointer) {
-                    Some(value) => drop(map.insert(field.to_owned(), value.clone())),
-                    None => drop(map.remove(field)),
-                }
-            }
-            composed
+/// Takes the managedFields out of an object as a request gave them.
+fn take_managed(object: &mut Value) -> Result<Option<Vec<ManagedFieldsEntry>>> {
+    let taken = object.get_mut("metadata").and_then(Value::as_object_mut).and_then(|metadata| metadata.remove("managedFields"));
+    let Some(list) = taken.filter(|list| !list.is_null()) else { return Ok(None) };
+    let json = serde_json::to_vec(&list).map_err(|error| ApiError::internal(error.to_string()))?;
+    serde_json::from_slice(&json).map(Some).map_err(|error| ApiError::bad_request(format!("metadata.managedFields: {error}")))
+}
+
+/// A write of the whole leaves the status as it is, where that is written apart.
+fn keep_status(kind: &Kind, mut new: Value, old: &Value) -> Value {
+    if let Some(map) = new.as_object_mut().filter(|_| kind.status) {
+        match old.get("status") {
+            Some(status) => drop(map.insert("status".to_owned(), status.clone())),
+            None => drop(map.remove("status")),
         }
     }
+    new
+}
+
+/// A write of a part takes only that from `new`, and everything else from `old`.
+fn compose(pointer: &str, mut new: Value, old: &Value) -> Value {
+    let mut composed = old.clone();
+    if pointer == "/status" {
+        // As upstream: annotations may come with a status, labels and the rest of the metadata may not.
+        composed["metadata"]["annotations"] = new.pointer_mut("/metadata/annotations").map(Value::take).unwrap_or_default();
+    }
+    let (parent, field) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+    if let Some(Value::Object(map)) = composed.pointer_mut(parent) {
+        match new.pointer_mut(pointer) {
+            Some(value) => drop(map.insert(field.to_owned(), value.take())),
+            None => drop(map.remove(field)),
+        }
+    }
+    composed
 }
 
 fn validate(kind: &Kind, name: &str, part: Part, object: &dyn Object, old: &dyn Object) -> Result<()> {

@@ -49,7 +49,7 @@ impl Boot {
             resident = pid.and_then(usage::resident);
         }
         let own = usage::cpu(std::process::id()).zip(own).map(|(now, before)| now.saturating_sub(before));
-        let usage = Usage { server: cpu, own, resident_before: None, resident_after: resident };
+        let usage = Usage { server: cpu, own, resident_after: resident, ..Usage::default() };
         let boots = latencies.len() as u64;
         Ok(Report::new("boot", "spawn to first LIST, new store on disk".to_owned(), boots, wall, latencies, usage))
     }

@@ -15,6 +15,7 @@ use crate::{
     objects::{self, ListHead},
     report::{Report, grouped},
     stage::Stage,
+    usage::Share,
 };
 
 /// Where the Deployment is.
@@ -75,9 +76,15 @@ impl Flow {
             Ok(ended) => ended?,
             Err(_) => bail!("{} of {} pods are Running after {} s", seen.names.len(), self.pods, self.seconds),
         }
-        let what = format!("{} pods on {} nodes", grouped(self.pods), grouped(self.nodes));
+        let what = format!("{} pods on {} nodes{}", grouped(self.pods), grouped(self.nodes), describe(&usage.processes));
         Ok(Report::new("flow", what, self.pods.into(), wall, seen.delays, usage))
     }
+}
+
+/// Where the CPU time went.
+fn describe(processes: &[Share]) -> String {
+    let one = |process: &Share| format!("; {} {:.1} CPU s", process.name, process.cpu_seconds);
+    processes.iter().map(one).collect()
 }
 
 async fn watch_until(mut stream: Stream, wanted: usize, started: Instant, seen: &mut Running) -> Result<()> {

@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 use crate::{
     latency::Latencies,
     report::Report,
-    stage::{Process, Server, Stage},
-    usage::{self, Meter},
+    stage::{Server, Stage},
+    usage::{Meter, Process, Share},
 };
 
 /// The program that stands for the machines, not for the control plane.
@@ -37,32 +37,30 @@ impl Idle {
     /// When the cluster does not come up, or its processes are not known.
     pub(crate) async fn run(&self, stage: &Stage) -> Result<Report> {
         let server = if stage.is_given() { stage.apiserver().await? } else { stage.cluster(self.nodes).await? };
-        let processes: Vec<&Process> = control_plane(&server).collect();
+        let processes = control_plane(&server);
         if processes.is_empty() {
             bail!("idle needs to know the server's processes; name them with --server-pid");
         }
         let settle = Duration::from_secs(self.seconds);
         sleep(settle).await;
-        let meter = Meter::start(processes.iter().map(|process| process.pid).collect());
+        let meter = Meter::start(&processes);
         let started = Instant::now();
         sleep(settle).await;
         let wall = started.elapsed();
-        let mut report = Report::new("idle", describe(&processes), self.seconds, wall, Latencies::default(), meter.stop());
+        let usage = meter.stop();
+        let mut report = Report::new("idle", describe(&usage.processes), self.seconds, wall, Latencies::default(), usage);
         // Seconds per second tell nothing.
         report.per_second = None;
         Ok(report)
     }
 }
 
-fn control_plane(server: &Server) -> impl Iterator<Item = &Process> {
-    server.processes().iter().filter(|process| process.name != KUBELET)
+fn control_plane(server: &Server) -> Vec<Process> {
+    server.processes().iter().filter(|process| process.name != KUBELET).cloned().collect()
 }
 
 /// Each process with its resident memory.
-fn describe(processes: &[&Process]) -> String {
-    let one = |process: &&Process| match usage::resident(process.pid) {
-        Some(bytes) => format!("{} {} MB", process.name, bytes.div_ceil(1_000_000)),
-        None => process.name.clone(),
-    };
+fn describe(processes: &[Share]) -> String {
+    let one = |process: &Share| format!("{} {} MB", process.name, process.rss.div_ceil(1_000_000));
     processes.iter().map(one).collect::<Vec<_>>().join(", ")
 }
