@@ -10,12 +10,17 @@ use std::{
 };
 
 use anyhow::Result;
-use futures::{Stream, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use futures::{
+    Stream, StreamExt,
+    future::BoxFuture,
+    stream::{BoxStream, FuturesUnordered},
+};
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, DynamicObject, PartialObjectMeta},
     runtime::watcher::{self, Event},
 };
+use mini_daemon::lean::{Lean, plain};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio::{sync::mpsc, time::sleep};
@@ -32,6 +37,9 @@ pub(crate) type Metadata = PartialObjectMeta<DynamicObject>;
 
 /// A kind as URLs name it: group and plural.
 type Kind = (String, String);
+
+/// What a watch says.
+type Events<K> = BoxStream<'static, watcher::Result<Event<K>>>;
 
 /// A watch that is to be started, and the plural of its kind.
 type Work = (String, BoxFuture<'static, Result<()>>);
@@ -58,14 +66,20 @@ impl Reflectors {
     where
         K: Object + DeserializeOwned + Resource<DynamicType = ()>,
     {
-        self.open(&ApiResource::erase::<K>(&()), || Api::<K>::all(self.client.clone()))
+        self.open(&ApiResource::erase::<K>(&()), || {
+            let api = Api::<Lean<K>>::all(self.client.clone());
+            watcher::watcher(api, watcher::Config::default()).map(|event| event.map(plain)).boxed()
+        })
     }
 
     /// What there is of the metadata of a kind, watched from now on. The watch is shared when the kind is watched in full.
     pub(crate) fn metadata(&self, resource: &ApiResource) -> Arc<dyn Source> {
         match self.source(resource) {
             Some(source) => source,
-            None => self.open(resource, || Api::<Metadata>::all_with(self.client.clone(), resource)),
+            None => self.open(resource, || {
+                let api = Api::<Metadata>::all_with(self.client.clone(), resource);
+                watcher::watcher(api, watcher::Config::default()).boxed()
+            }),
         }
     }
 
@@ -74,7 +88,7 @@ impl Reflectors {
         self.sources.lock().get(&kind(resource)).cloned()
     }
 
-    fn open<K: Object + DeserializeOwned>(&self, resource: &ApiResource, api: impl FnOnce() -> Api<K>) -> Arc<Cache<K>> {
+    fn open<K: Object>(&self, resource: &ApiResource, events: impl FnOnce() -> Events<K>) -> Arc<Cache<K>> {
         let mut sources = self.sources.lock();
         let known = sources.get(&kind(resource)).cloned();
         // A kind whose metadata was asked for first and that is then asked for in full is watched twice.
@@ -83,7 +97,7 @@ impl Reflectors {
         }
         let cache = Arc::new(Cache::<K>::default());
         sources.insert(kind(resource), cache.clone());
-        let watch = follow(watcher::watcher(api(), watcher::Config::default()), cache.clone());
+        let watch = follow(events(), cache.clone());
         // Refused only when the program ends.
         let _ = self.start.send((resource.plural.clone(), Box::pin(watch)));
         cache

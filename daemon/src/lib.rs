@@ -5,5 +5,6 @@ pub mod admin;
 pub mod clock;
 pub mod connect;
 pub mod events;
+pub mod lean;
 pub mod process;
 pub mod tasks;

@@ -21,7 +21,12 @@ use kube::{
     },
 };
 use mini_api::condition;
-use mini_daemon::{clock, connect, events::Recorder, tasks::Tasks};
+use mini_daemon::{
+    clock, connect,
+    events::Recorder,
+    lean::{Lean, plain},
+    tasks::Tasks,
+};
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -109,7 +114,8 @@ fn greet(recorder: &Recorder, name: &str) {
 
 /// Passes every change of the selected pods on to the worker.
 async fn watch_pods(client: Client, selector: String, worker: mpsc::Sender<Message>, token: CancellationToken) -> Result<()> {
-    let pods = watcher::watcher(Api::<Pod>::all(client), watcher::Config::default().fields(&selector)).default_backoff();
+    let pods = watcher::watcher(Api::<Lean<Pod>>::all(client), watcher::Config::default().fields(&selector));
+    let pods = pods.map(|event| event.map(plain)).default_backoff();
     let mut pods = std::pin::pin!(pods.take_until(token.cancelled_owned()));
     while let Some(event) = pods.next().await {
         let message = match event {
@@ -138,7 +144,8 @@ async fn watch_nodes(
     orders: mpsc::Sender<Order>,
     token: CancellationToken,
 ) -> Result<()> {
-    let nodes = watcher::watcher(Api::<Node>::all(client), watcher::Config::default().fields(&selector)).default_backoff();
+    let nodes = watcher::watcher(Api::<Lean<Node>>::all(client), watcher::Config::default().fields(&selector));
+    let nodes = nodes.map(|event| event.map(plain)).default_backoff();
     let mut nodes = std::pin::pin!(nodes.take_until(token.cancelled_owned()));
     let mut listed = HashSet::new();
     while let Some(event) = nodes.next().await {
