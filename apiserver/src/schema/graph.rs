@@ -128,7 +128,7 @@ fn declare(definition: &str, json: &Map<String, Value>) -> Schema {
         "util.intstr.IntOrString" => return Schema::IntOrString,
         "meta.v1.Time" => return Schema::Time,
         "meta.v1.MicroTime" => return Schema::MicroTime,
-        "meta.v1.FieldsV1" | "pkg.runtime.RawExtension" => return Schema::Any,
+        "meta.v1.FieldsV1" | "pkg.runtime.RawExtension" | "apiextensions.v1.JSON" => return Schema::Any,
         _ => {}
     }
     let is_object = json.get("type").and_then(Value::as_str) == Some("object");
