@@ -246,7 +246,7 @@ mod tests {
                 object["metadata"]["uid"] = json!(format!("uid-{revision}"));
                 object["metadata"]["resourceVersion"] = json!(revision.to_string());
                 self.objects.push(object.clone());
-                self.held.push(Bytes::from(format!("{}\n", json!({"type": "ADDED", "object": object}))));
+                self.held.push(Bytes::from(format!("{{\"type\":\"ADDED\",\"object\":{object}}}\n")));
                 // No JSON: for the client as good as no answer.
                 return if std::mem::take(&mut self.breaks) { http::Response::new(Full::default().boxed()) } else { full(201, object) };
             }

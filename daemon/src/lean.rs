@@ -1,7 +1,8 @@
 //! Objects without their managedFields, for whoever only watches.
 //!
 //! Who set which field is a third of an object and, being trees of small maps, most of what decoding it costs. A watcher that
-//! never looks at it leaves it unread.
+//! never looks at it leaves it unread. It reads JSON as it comes, so a watch frame must say its `type` before its `object`, as
+//! every Kubernetes API server does.
 
 use std::{borrow::Cow, fmt};
 
