@@ -1,17 +1,12 @@
 //! Lists and watches over raw HTTP: revisions, resumption, bookmarks, initial events, selection, expiry, shapes.
 
-use mini_cluster::{Cluster, Options};
+use mini_cluster::Options;
 use mini_tests::http::{Answer, Http};
 use serde_json::{Value, json};
 
-const PATH: &str = "/api/v1/namespaces/default/configmaps";
+use crate::alone::server;
 
-async fn server() -> (Cluster, Http) {
-    let options = Options { scheduler: None, controllers: None, kubelet: None, ..Options::default() };
-    let cluster = options.start().await.expect("it starts");
-    let http = Http::new(cluster.address());
-    (cluster, http)
-}
+const PATH: &str = "/api/v1/namespaces/default/configmaps";
 
 fn named(name: &str, label: &str) -> Value {
     json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name, "labels": { "w": label } } })

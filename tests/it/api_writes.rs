@@ -1,18 +1,11 @@
 //! Writes over raw HTTP: preconditions, dry runs, generated names, finalizers, isolation of status, old versions.
 
-use mini_cluster::{Cluster, Options};
-use mini_tests::http::Http;
 use serde_json::{Value, json};
+
+use crate::alone::server;
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
-
-async fn server() -> (Cluster, Http) {
-    let options = Options { scheduler: None, controllers: None, kubelet: None, ..Options::default() };
-    let cluster = options.start().await.expect("it starts");
-    let http = Http::new(cluster.address());
-    (cluster, http)
-}
 
 fn deployment(name: &str) -> Value {
     let template = json!({ "metadata": { "labels": { "a": "b" } }, "spec": { "containers": [{ "name": "c", "image": "nginx" }] } });

@@ -50,8 +50,7 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
         return part(app, &ask, &params, accept, &subresource).await;
     }
     let mut response = match (&ask.method, &ask.target.name) {
-        (&Method::GET, None) if params.watch => watching(app, &ask, &params, accept).await?,
-        (&Method::GET, Some(_)) if params.watch => watching(app, &ask, &params, accept).await?,
+        (&Method::GET, _) if params.watch => watching(app, &ask, &params, accept).await?,
         (&Method::GET, None) => {
             let chunks = list::list(&app.registry, &ask.target, &params, accept.shape).await?;
             whole(StatusCode::OK, chunks, accept.yaml)?

@@ -240,7 +240,7 @@ impl Registry {
         let kind = &self.table[call.kind];
         let Candidate { object: mut new, managed, before: old, .. } = candidate;
         let object = &mut *new;
-        let subresource = (part != Part::Main).then_some("part");
+        let subresource = (part != Part::Main).then(|| part.field().unwrap_or_default());
         let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, subresource, object);
         attempt.old = Some(&*old);
         let holds = self.admit(&mut attempt).await?;
