@@ -6,7 +6,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result};
 use axum::Router;
-use mini_daemon::tasks::{Tasks, detach};
+use futures::future::BoxFuture;
+use mini_daemon::{
+    process::Running,
+    tasks::{Tasks, detach},
+};
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -40,7 +44,11 @@ impl Server {
     ///
     /// # Errors
     /// When the store cannot be opened, or the address is taken.
-    pub async fn start(config: &Config, mut tasks: Tasks) -> Result<Self> {
+    pub fn start(config: &Config, tasks: Tasks) -> BoxFuture<'_, Result<Self>> {
+        Box::pin(Self::begin(config, tasks))
+    }
+
+    async fn begin(config: &Config, mut tasks: Tasks) -> Result<Self> {
         let listener = listen(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let store = mini_store::open(&config.store())?;
@@ -68,11 +76,13 @@ impl Server {
     ///
     /// # Errors
     /// When a task dies.
-    pub async fn serve(mut self) -> Result<()> {
-        tracing::info!(address = %self.address, "the API server listens");
-        let token = self.tasks.token();
-        self.tasks.spawn("accept", accept(self.listener, self.router, token));
-        self.tasks.join().await
+    pub fn serve(mut self) -> Running {
+        Box::pin(async move {
+            tracing::info!(address = %self.address, "the API server listens");
+            let token = self.tasks.token();
+            self.tasks.spawn("accept", accept(self.listener, self.router, token));
+            self.tasks.join().await
+        })
     }
 }
 
@@ -80,8 +90,8 @@ impl Server {
 ///
 /// # Errors
 /// When it cannot start, or one of its tasks dies.
-pub async fn run(config: Config, tasks: Tasks) -> Result<()> {
-    Server::start(&config, tasks).await?.serve().await
+pub fn run(config: Config, tasks: Tasks) -> Running {
+    Box::pin(async move { Server::start(&config, tasks).await?.serve().await })
 }
 
 /// Listens on the address. One that is taken may be that of a predecessor which has just been killed, so it gets a moment.

@@ -17,7 +17,10 @@ mod usage;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Parser, Subcommand};
-use mini_daemon::{process::ProcessArgs, tasks::Tasks};
+use mini_daemon::{
+    process::{ProcessArgs, Running},
+    tasks::Tasks,
+};
 
 use crate::{
     report::Report,
@@ -54,13 +57,15 @@ enum Command {
 ///
 /// # Errors
 /// When a suite cannot run, or the server answers what it should not.
-pub async fn run(args: &Args, tasks: Tasks) -> Result<()> {
-    let token = tasks.token();
-    tokio::select! {
-        // Dropping the work ends the programs it started.
-        () = token.cancelled() => bail!("interrupted"),
-        result = measure(args) => result,
-    }
+pub fn run(args: Args, tasks: Tasks) -> Running {
+    Box::pin(async move {
+        let token = tasks.token();
+        tokio::select! {
+            // Dropping the work ends the programs it started.
+            () = token.cancelled() => bail!("interrupted"),
+            result = measure(&args) => result,
+        }
+    })
 }
 
 async fn measure(args: &Args) -> Result<()> {

@@ -8,5 +8,5 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     let args = mini_bench::Args::parse();
-    process::run("mini-bench", &args.process, |tasks| mini_bench::run(&args, tasks))
+    process::run("mini-bench", &args.process.clone(), |tasks| mini_bench::run(args, tasks))
 }

@@ -18,14 +18,14 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, Result, anyhow};
-use futures::{StreamExt, pin_mut};
+use futures::{StreamExt, future::BoxFuture, pin_mut};
 use k8s_openapi::api::core::v1::{Node, ServiceAccount};
 use kube::{
     Api, Client, Config,
     runtime::{WatchStreamExt, watcher},
 };
 use mini_apiserver::Server;
-use mini_daemon::{connect, tasks::Tasks};
+use mini_daemon::{connect, process::Running, tasks::Tasks};
 use tokio::task::JoinHandle;
 
 /// How long a cluster may take to be ready.
@@ -75,7 +75,11 @@ impl Options {
     ///
     /// # Errors
     /// When a part cannot start, or it is not ready within a minute.
-    pub async fn start(self) -> Result<Cluster> {
+    pub fn start(self) -> BoxFuture<'static, Result<Cluster>> {
+        Box::pin(self.begin())
+    }
+
+    async fn begin(self) -> Result<Cluster> {
         let tasks = Tasks::new();
         let token = tasks.token();
         let server = Server::start(&self.apiserver, tasks.child()).await?;
@@ -237,12 +241,14 @@ pub struct Args {
 ///
 /// # Errors
 /// As [`Options::start`], and when a part dies later.
-pub async fn serve(args: Args, tasks: Tasks) -> Result<()> {
-    let options = Options { apiserver: args.apiserver, ..Options::default() }.nodes(args.nodes);
-    let mut cluster = options.start().await?;
-    tracing::info!(server = format!("http://{}", cluster.address()), nodes = args.nodes, "the cluster is ready");
-    tokio::select! {
-        ended = cluster.join() => ended,
-        () = tasks.token().cancelled_owned() => cluster.stop().await,
-    }
+pub fn serve(args: Args, tasks: Tasks) -> Running {
+    Box::pin(async move {
+        let options = Options { apiserver: args.apiserver, ..Options::default() }.nodes(args.nodes);
+        let mut cluster = options.start().await?;
+        tracing::info!(server = format!("http://{}", cluster.address()), nodes = args.nodes, "the cluster is ready");
+        tokio::select! {
+            ended = cluster.join() => ended,
+            () = tasks.token().cancelled_owned() => cluster.stop().await,
+        }
+    })
 }

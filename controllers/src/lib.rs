@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use kube::Client;
-use mini_daemon::tasks::Tasks;
+use mini_daemon::{process::Running, tasks::Tasks};
 
 pub use config::{Args, Config};
 use controller::{Controller, Shared, start};
@@ -56,7 +56,11 @@ controllers! {
 ///
 /// # Errors
 /// When `config` names a controller that does not exist, and when a task dies.
-pub async fn run(client: Client, config: Config, mut tasks: Tasks) -> Result<()> {
+pub fn run(client: Client, config: Config, tasks: Tasks) -> Running {
+    Box::pin(work(client, config, tasks))
+}
+
+async fn work(client: Client, config: Config, mut tasks: Tasks) -> Result<()> {
     for name in config.controllers.iter().map(|entry| entry.trim_start_matches('-')) {
         if name != "*" && !CONTROLLERS.iter().any(|(known, _)| *known == name) {
             let known: Vec<_> = CONTROLLERS.iter().map(|(known, _)| *known).collect();

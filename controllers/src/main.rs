@@ -8,9 +8,8 @@ use mini_daemon::process;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    let args = Args::parse();
-    process::run("mini-controllers", &args.process, async |tasks| {
-        let client = args.connect.client("mini-controllers").await?;
-        mini_controllers::run(client, args.config.clone(), tasks).await
+    let Args { process, connect, config } = Args::parse();
+    process::run("mini-controllers", &process, |tasks| {
+        Box::pin(async move { mini_controllers::run(connect.client("mini-controllers").await?, config, tasks).await })
     })
 }

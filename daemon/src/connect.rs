@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use futures::future::BoxFuture;
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
@@ -25,7 +26,11 @@ impl ConnectArgs {
     ///
     /// # Errors
     /// When the kubeconfig cannot be read or no server is named anywhere.
-    pub async fn client(&self, agent: &str) -> Result<Client> {
+    pub fn client<'a>(&'a self, agent: &'a str) -> BoxFuture<'a, Result<Client>> {
+        Box::pin(self.connect(agent))
+    }
+
+    async fn connect(&self, agent: &str) -> Result<Client> {
         let config = match (&self.server, &self.kubeconfig) {
             (Some(server), _) => Config::new(server.clone()),
             (None, Some(file)) => {

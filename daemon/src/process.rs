@@ -1,13 +1,18 @@
 //! From `main` to a running program: logs, the runtime, signals, the exit code.
 
-use std::{future::Future, net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use futures::future::BoxFuture;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{admin, clock, tasks::Tasks};
+
+/// A program at work. Boxed on purpose: the compiler builds an `async fn` of another crate anew in every crate that awaits it, and
+/// so would build all of a program again for its `main`, and again for `mini-cluster`.
+pub type Running = BoxFuture<'static, Result<()>>;
 
 /// Flags of every program.
 #[derive(Args, Clone, Debug)]
@@ -27,11 +32,8 @@ pub struct ProcessArgs {
 /// Runs a program: `main` gets the root set of tasks, whose token SIGINT and SIGTERM cancel.
 ///
 /// The exit code is 0 when `main` ends well; otherwise the error is printed on one line and the code is 1.
-pub fn run<F>(name: &'static str, args: &ProcessArgs, main: impl FnOnce(Tasks) -> F) -> ExitCode
-where
-    F: Future<Output = Result<()>>,
-{
-    match start(name, args, main) {
+pub fn run(name: &'static str, args: &ProcessArgs, main: impl FnOnce(Tasks) -> Running) -> ExitCode {
+    match start(name, args, Box::new(main)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "{name} ends");
@@ -41,10 +43,7 @@ where
     }
 }
 
-fn start<F>(name: &'static str, args: &ProcessArgs, main: impl FnOnce(Tasks) -> F) -> Result<()>
-where
-    F: Future<Output = Result<()>>,
-{
+fn start(name: &'static str, args: &ProcessArgs, main: Box<dyn FnOnce(Tasks) -> Running + '_>) -> Result<()> {
     let filter = EnvFilter::try_new(&args.log).context("read --log")?;
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second program in the same process (as in tests) keeps the first one's logs.
@@ -62,8 +61,7 @@ where
         if let Some(address) = args.admin_listen {
             side.spawn("admin", admin::serve(address, side.token()));
         }
-        let main = main(tasks);
-        tokio::pin!(main);
+        let mut main = main(tasks);
         tokio::select! {
             result = &mut main => return result,
             _ = interrupt.recv() => {}

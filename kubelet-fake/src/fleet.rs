@@ -25,6 +25,7 @@ use mini_daemon::{
     clock, connect,
     events::Recorder,
     lean::{Lean, plain},
+    process::Running,
     tasks::Tasks,
 };
 use tokio::{net::TcpListener, sync::mpsc};
@@ -47,13 +48,15 @@ const MESSAGES: usize = 1024;
 ///
 /// # Errors
 /// When the port cannot be had, a node cannot be registered, or one of the tasks dies.
-pub async fn run(client: Client, config: Config, mut tasks: Tasks) -> Result<()> {
-    let token = tasks.token();
-    tokio::select! {
-        () = token.cancelled() => return Ok(()),
-        ready = start(client, config, &mut tasks) => ready?,
-    }
-    tasks.join().await
+pub fn run(client: Client, config: Config, mut tasks: Tasks) -> Running {
+    Box::pin(async move {
+        let token = tasks.token();
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            ready = start(client, config, &mut tasks) => ready?,
+        }
+        tasks.join().await
+    })
 }
 
 /// Registers the nodes and starts everything that keeps them going.

@@ -9,5 +9,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     let Args { process, connect, config } = Args::parse();
-    process::run("mini-kubelet", &process, async |tasks| mini_kubelet::run(connect.client("kubelet").await?, config.clone(), tasks).await)
+    process::run("mini-kubelet", &process, |tasks| {
+        Box::pin(async move { mini_kubelet::run(connect.client("kubelet").await?, config, tasks).await })
+    })
 }

@@ -8,7 +8,7 @@
 //! This room must not know how objects are stored, what controllers want, or what a kubelet does with a bound pod.
 
 use kube::{Api, Client};
-use mini_daemon::{clock, connect, events::Recorder, tasks::Tasks};
+use mini_daemon::{clock, connect, events::Recorder, process::Running, tasks::Tasks};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -80,7 +80,11 @@ impl Default for Config {
 ///
 /// # Errors
 /// When a task dies, which would be a defect.
-pub async fn run(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Result<()> {
+pub fn run(client: Client, config: Config, tasks: Tasks) -> Running {
+    Box::pin(start(client, config, tasks))
+}
+
+async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Result<()> {
     let token = tasks.token();
     token.run_until_cancelled(connect::wait_ready(&client)).await.transpose()?;
     let (inputs, received) = mpsc::channel(INPUTS);

@@ -9,7 +9,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     let Args { process, connect, config } = Args::parse();
-    process::run("mini-scheduler", &process, async |tasks| {
-        mini_scheduler::run(connect.client("kube-scheduler").await?, config, tasks).await
+    process::run("mini-scheduler", &process, |tasks| {
+        Box::pin(async move { mini_scheduler::run(connect.client("kube-scheduler").await?, config, tasks).await })
     })
 }
