@@ -11,6 +11,8 @@ use kube::{
     api::{ApiResource, DeleteParams, DynamicObject, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
     core::Request,
 };
+use mini_daemon::write;
+pub(crate) use mini_daemon::write::Written;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -88,21 +90,6 @@ impl Error {
     }
 }
 
-/// What the API server answered about an object that was written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct Written {
-    pub(crate) name: String,
-    pub(crate) uid: String,
-    resource_version: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    metadata: Written,
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct MetadataAnswer {
@@ -149,12 +136,12 @@ impl Writes {
         let resource = ApiResource::erase::<K>(&());
         let doing = || format!("create {} in {namespace:?}", resource.plural);
         let request = Request::new(url(&resource, namespace)).create(&PostParams::default(), body);
-        let answer = self.send::<Answer>(request, doing).await;
+        let answer = self.write(request, doing).await;
         if answer.as_ref().is_err_and(|error| error.status().is_none()) {
             self.marks.lock().doubt(Doubt { resource: resource.clone(), namespace: namespace.to_owned() });
         }
-        let written = answer?.metadata;
-        self.note(&resource, Mark::Revision(written.resource_version.parse().unwrap_or(0)));
+        let written = answer?;
+        self.note(&resource, Mark::Revision(written.revision()));
         Ok(written)
     }
 
@@ -207,8 +194,8 @@ impl Writes {
             Some(name) => target.patch_subresource(name, &key.name, &parameters, &patch),
             None => target.patch(&key.name, &parameters, &patch),
         };
-        let written = self.send::<Answer>(request, || format!("update {} {key}", resource.plural)).await?.metadata;
-        self.note(resource, Mark::Revision(written.resource_version.parse().unwrap_or(0)));
+        let written = self.write(request, || format!("update {} {key}", resource.plural)).await?;
+        self.note(resource, Mark::Revision(written.revision()));
         Ok(())
     }
 
@@ -229,7 +216,7 @@ impl Writes {
     pub(crate) async fn delete_at(&self, resource: &ApiResource, meta: &ObjectMeta, params: DeleteParams) -> Result<()> {
         let key = Key::of(meta);
         let request = Request::new(url(resource, &key.namespace)).delete(&key.name, &params);
-        match self.send::<Answer>(request, || format!("delete {} {key}", resource.plural)).await {
+        match self.write(request, || format!("delete {} {key}", resource.plural)).await {
             Err(error) if !error.is_not_found() => return Err(error),
             _ => {}
         }
@@ -257,8 +244,8 @@ impl Writes {
             encode(object)?,
         );
         let doing = || format!("replace {subresource} of {} {key}", resource.plural);
-        let written = self.send::<Answer>(request, doing).await?.metadata;
-        self.note(&resource, Mark::Revision(written.resource_version.parse().unwrap_or(0)));
+        let written = self.write(request, doing).await?;
+        self.note(&resource, Mark::Revision(written.revision()));
         Ok(())
     }
 
@@ -297,11 +284,11 @@ impl Writes {
         }
     }
 
-    async fn send<T: DeserializeOwned>(
-        &self,
-        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
-        doing: impl FnOnce() -> String,
-    ) -> Result<T> {
+    async fn write(&self, request: write::Request, doing: impl FnOnce() -> String) -> Result<Written> {
+        write::send(&self.client, request).await.map_err(|error| Error::Request { doing: doing(), source: Box::new(error) })
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: write::Request, doing: impl FnOnce() -> String) -> Result<T> {
         let sent = match request {
             Ok(request) => self.client.request(request).await,
             Err(error) => Err(kube::Error::BuildRequest(error)),

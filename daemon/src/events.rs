@@ -2,7 +2,8 @@
 //!
 //! Follows upstream's correlator: a repetition raises `count` on the Event that is there, similar ones (equal but for the
 //! message) are combined after ten in ten minutes, and one source may say only so much about one object (25 at once, one more
-//! every five minutes). Nothing waits for an Event: they are queued, sent in the background, and dropped when the queue is full.
+//! every five minutes). Nothing waits for an Event: they are queued, sent in the background one after the other, so that remarks about
+//! the work never crowd out the work, and dropped when the queue is full.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, stream::FuturesUnordered};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
     Metadata, Resource,
@@ -18,17 +18,16 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
 };
 use kube::{
-    Api, Client,
+    Client, Resource as _,
     api::{Patch, PatchParams, PostParams},
+    core::Request,
 };
 use tokio::sync::mpsc;
 
-use crate::{clock, tasks::Tasks};
+use crate::{clock, tasks::Tasks, write};
 
 /// How many Events may wait to be sent.
-const QUEUE: usize = 16_384;
-/// How many requests are under way at once.
-const IN_FLIGHT: usize = 16;
+const QUEUE: usize = 65_536;
 /// How long to wait before an Event is tried again when the server is busy, at first.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// And at last.
@@ -133,27 +132,19 @@ pub fn reference<K: Resource + Metadata<Ty = ObjectMeta>>(object: &K) -> ObjectR
     }
 }
 
-/// Sends what is said until every recorder is gone. Remarks about one object keep their order: they share a lane.
+/// Sends what is said until every recorder is gone, one after the other.
 async fn send(client: Client, mut queue: mpsc::Receiver<Said>) {
     let mut correlator = Correlator::default();
-    let mut flying = FuturesUnordered::new();
-    loop {
-        tokio::select! {
-            Some(()) = flying.next(), if !flying.is_empty() => {}
-            said = queue.recv(), if flying.len() < IN_FLIGHT => {
-                let Some(said) = said else { break };
-                if let Some(write) = correlator.correlate(said) {
-                    flying.push(perform(client.clone(), write));
-                }
-            }
+    while let Some(said) = queue.recv().await {
+        if let Some(write) = correlator.correlate(said) {
+            insist(&client, &write).await;
         }
     }
-    while flying.next().await.is_some() {}
 }
 
-async fn perform(client: Client, write: Write) {
+async fn insist(client: &Client, write: &Write) {
     let mut pause = FIRST_PAUSE;
-    while let Err(error) = attempt(&client, &write).await {
+    while let Err(error) = attempt(client, write).await {
         let busy = matches!(&error, kube::Error::Api(status) if status.code == 429 || status.code >= 500);
         if !busy || pause > LONGEST_PAUSE {
             tracing::debug!(%error, "an Event was not stored");
@@ -165,20 +156,20 @@ async fn perform(client: Client, write: Write) {
 }
 
 async fn attempt(client: &Client, write: &Write) -> kube::Result<()> {
-    let events = |event: &Event| Api::<Event>::namespaced(client.clone(), event.metadata.namespace.as_deref().unwrap_or("default"));
-    let create = async |event: &Event| events(event).create(&PostParams::default(), event).await.map(|_| ());
-    match write {
-        Write::Create(event) => create(event).await,
-        Write::Repeat(event) => {
-            let patch = serde_json::json!({ "count": event.count, "lastTimestamp": event.last_timestamp, "message": event.message });
-            let name = event.metadata.name.as_deref().unwrap_or_default();
-            match events(event).patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
-                // It expired or was deleted meanwhile: say it afresh.
-                Err(kube::Error::Api(status)) if status.code == 404 => create(event).await,
-                other => other.map(|_| ()),
-            }
+    let (Write::Create(event) | Write::Repeat(event)) = write;
+    let events = Request::new(Event::url_path(&(), Some(event.metadata.namespace.as_deref().unwrap_or("default"))));
+    if let Write::Repeat(event) = write {
+        let patch = serde_json::json!({ "count": event.count, "lastTimestamp": event.last_timestamp, "message": event.message });
+        let name = event.metadata.name.as_deref().unwrap_or_default();
+        let request = events.patch(name, &PatchParams::default(), &Patch::Merge(patch));
+        match write::send(client, request).await {
+            // It expired or was deleted meanwhile: say it afresh.
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            other => return other.map(|_| ()),
         }
     }
+    let body = serde_json::to_vec(event).map_err(kube::Error::SerdeError)?;
+    write::send(client, events.create(&PostParams::default(), body)).await.map(|_| ())
 }
 
 /// What is to be written for a remark.

@@ -9,7 +9,7 @@ use std::{borrow::Cow, fmt};
 use kube::{Resource, core::ObjectMeta, runtime::watcher::Event};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _, MapAccess, Visitor},
+    de::{DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor, value::MapDeserializer},
 };
 use serde_json::value::RawValue;
 
@@ -54,44 +54,77 @@ impl<K: Resource> Resource for Lean<K> {
 
 impl<'de, K: DeserializeOwned> Deserialize<'de> for Lean<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let whole = Box::<RawValue>::deserialize(deserializer)?;
-        let lean = without_managed(whole.get()).map_err(D::Error::custom)?;
-        serde_json::from_slice(&lean).map(Self).map_err(D::Error::custom)
+        K::deserialize(Whole(deserializer)).map(Self)
     }
 }
 
-fn without_managed(json: &str) -> serde_json::Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(json.len());
-    for (name, value) in fields(json)? {
-        begin(&mut out, name);
-        if name == "metadata" {
-            let mut metadata = Vec::new();
-            for (name, value) in fields(value.get())?.into_iter().filter(|(name, _)| *name != "managedFields") {
-                begin(&mut metadata, name);
-                metadata.extend_from_slice(value.get().as_bytes());
-            }
-            end(&mut metadata);
-            out.append(&mut metadata);
-        } else {
-            out.extend_from_slice(value.get().as_bytes());
+/// Reads an object, but its metadata without managedFields.
+struct Whole<T>(T);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Whole<D> {
+    type Error = D::Error;
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_any(Whole(visitor))
+    }
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct seq
+        tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Whole<V> {
+    type Value = V::Value;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(Parts { map, metadata: false })
+    }
+}
+
+/// The fields of an object, the next of which may be the metadata.
+struct Parts<A> {
+    map: A,
+    metadata: bool,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Parts<A> {
+    type Error = A::Error;
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        self.map.next_key_seed(Name { seed, metadata: &mut self.metadata })
+    }
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        if !self.metadata {
+            return self.map.next_value_seed(seed);
         }
+        let fields = fields(self.map.next_value::<&RawValue>()?.get()).map_err(A::Error::custom)?;
+        let lean = fields.into_iter().filter(|(name, _)| *name != "managedFields");
+        seed.deserialize(MapDeserializer::new(lean)).map_err(|error: serde_json::Error| A::Error::custom(error))
     }
-    end(&mut out);
-    Ok(out)
 }
 
-fn begin(out: &mut Vec<u8>, name: &str) {
-    out.push(if out.is_empty() { b'{' } else { b',' });
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
+/// Reads a field's name and notes whether it is the metadata's.
+struct Name<'a, S> {
+    seed: S,
+    metadata: &'a mut bool,
 }
 
-fn end(out: &mut Vec<u8>) {
-    if out.is_empty() {
-        out.push(b'{');
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Name<'_, S> {
+    type Value = S::Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
+        deserializer.deserialize_str(self)
     }
-    out.push(b'}');
+}
+
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Name<'_, S> {
+    type Value = S::Value;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<S::Value, E> {
+        *self.metadata = name == "metadata";
+        self.seed.deserialize(name.into_deserializer())
+    }
 }
 
 /// The fields of an object, their values unread. Field names of Kubernetes need no escapes.
@@ -133,7 +166,9 @@ mod tests {
 
     #[test]
     fn empty_objects_stay_objects() {
-        assert_eq!(without_managed(r#"{"metadata":{"managedFields":[]}}"#).unwrap(), br#"{"metadata":{}}"#);
-        assert_eq!(without_managed("{}").unwrap(), b"{}");
+        let read = |json| serde_json::from_str::<Lean<ConfigMap>>(json).map(|lean| lean.0);
+        assert_eq!(read(r#"{"metadata":{"managedFields":[]}}"#).unwrap(), ConfigMap::default());
+        assert_eq!(read("{}").unwrap(), ConfigMap::default());
+        assert!(read("[]").is_err());
     }
 }

@@ -8,3 +8,4 @@ pub mod events;
 pub mod lean;
 pub mod process;
 pub mod tasks;
+pub mod write;

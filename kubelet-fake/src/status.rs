@@ -16,10 +16,11 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
-    Api, Client,
+    Client, Resource as _,
     api::{DeleteParams, Patch, PatchParams, Preconditions},
-    core::PartialObjectMeta,
+    core::Request,
 };
+use mini_daemon::write;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -50,16 +51,19 @@ pub(crate) enum Word {
     Forget(Arc<str>),
 }
 
+/// The fields of a status that a kubelet writes.
+type Fields = Map<String, Value>;
+
 /// What is being told about one pod.
 struct Slot {
     namespace: String,
     name: String,
-    /// What the API server has: what we sent last.
-    stored: PodStatus,
+    /// What the API server has of what a kubelet writes: what we sent last.
+    stored: Fields,
     /// The resource version it got with that.
     version: u64,
     /// What it shall have.
-    wanted: Option<PodStatus>,
+    wanted: Option<Fields>,
     /// The pod as it came while a request was under way.
     seen: Option<Arc<Pod>>,
     release: bool,
@@ -75,7 +79,7 @@ struct Done {
 }
 
 enum Sent {
-    Status(Box<PodStatus>),
+    Status(Fields),
     Release,
 }
 
@@ -123,7 +127,7 @@ struct Desk {
 impl Desk {
     fn take(&mut self, word: Word) {
         match word {
-            Word::Status { pod, status } => self.slot(&pod, |slot| slot.wanted = Some(*status)),
+            Word::Status { pod, status } => self.slot(&pod, |slot| slot.wanted = Some(fields(&status))),
             Word::Release(pod) => self.slot(&pod, |slot| slot.release = true),
             Word::Seen(pod) => self.seen(pod),
             Word::Forget(uid) => {
@@ -150,7 +154,7 @@ impl Desk {
         if slot.wanted.is_some() || slot.version == 0 || version(&pod.metadata) <= slot.version {
             return;
         }
-        let live = pod.status.clone().unwrap_or_default();
+        let live = known(&pod);
         if patch(uid, &live, &slot.stored).is_some() {
             let told = std::mem::replace(&mut slot.stored, live);
             self.slot(&pod, |slot| slot.wanted = Some(told));
@@ -160,7 +164,7 @@ impl Desk {
     fn slot(&mut self, pod: &Pod, change: impl FnOnce(&mut Slot)) {
         let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
         let slot = self.slots.entry(uid.clone()).or_insert_with(|| Slot {
-            stored: pod.status.clone().unwrap_or_default(),
+            stored: known(pod),
             version: 0,
             namespace: pod.metadata.namespace.clone().unwrap_or_default(),
             name: pod.metadata.name.clone().unwrap_or_default(),
@@ -183,16 +187,17 @@ impl Desk {
             let uid = self.queue.pop_front()?;
             let Some(slot) = self.slots.get_mut(&uid) else { continue };
             slot.queued = false;
-            let (pods, name) = (Api::namespaced(client.clone(), &slot.namespace), slot.name.clone());
+            let call =
+                Call { client: client.clone(), url: Pod::url_path(&(), Some(&slot.namespace)), name: slot.name.clone(), uid: uid.clone() };
             if let Some(wanted) = slot.wanted.take()
                 && let Some(patch) = patch(&uid, &slot.stored, &wanted)
             {
                 slot.busy = true;
-                return Some(send_status(pods, name, uid, patch, Box::new(wanted)).boxed());
+                return Some(call.status(patch, wanted).boxed());
             }
             if slot.release {
                 (slot.busy, slot.release) = (true, false);
-                return Some(send_release(pods, name, uid).boxed());
+                return Some(call.release().boxed());
             }
         }
     }
@@ -206,8 +211,8 @@ impl Desk {
                 self.slots.remove(&uid);
                 return;
             }
-            (Answer::Done(version), Sent::Status(status)) => (slot.stored, slot.version) = (*status, version),
-            (Answer::Refused, Sent::Status(status)) => slot.stored = *status,
+            (Answer::Done(version), Sent::Status(status)) => (slot.stored, slot.version) = (status, version),
+            (Answer::Refused, Sent::Status(status)) => slot.stored = status,
             (_, Sent::Release) => {}
         }
         if slot.wanted.is_some() || slot.release {
@@ -226,22 +231,19 @@ fn version(meta: &ObjectMeta) -> u64 {
 
 /// The strategic merge patch that turns what is stored into what is wanted; `None` if there is nothing to do.
 /// The UID is a precondition: a pod of the same name that came later is not touched.
-fn patch(uid: &str, stored: &PodStatus, wanted: &PodStatus) -> Option<Value> {
-    let (old, new) = (fields(stored), fields(wanted));
-    let mut changed = Map::new();
-    for (key, value) in &new {
-        if old.get(key) != Some(value) {
-            changed.insert(key.clone(), value.clone());
-        }
-    }
-    for key in old.keys().filter(|key| !new.contains_key(*key)) {
-        changed.insert(key.clone(), Value::Null);
-    }
-    (!changed.is_empty()).then(|| json!({ "metadata": { "uid": uid }, "status": changed }))
+fn patch(uid: &str, stored: &Fields, wanted: &Fields) -> Option<Value> {
+    let changed = wanted.iter().filter(|(key, value)| stored.get(*key) != Some(value)).map(|(key, value)| (key.clone(), value.clone()));
+    let gone = stored.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (key.clone(), Value::Null));
+    let status: Fields = changed.chain(gone).collect();
+    (!status.is_empty()).then(|| json!({ "metadata": { "uid": uid }, "status": status }))
 }
 
-/// The fields of a status that a kubelet writes.
-fn fields(status: &PodStatus) -> Map<String, Value> {
+/// What the API server has of what a kubelet writes.
+fn known(pod: &Pod) -> Fields {
+    pod.status.as_ref().map(fields).unwrap_or_default()
+}
+
+fn fields(status: &PodStatus) -> Fields {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(status) else { return Map::new() };
     if let Some(conditions) = fields.get_mut("conditions").and_then(Value::as_array_mut) {
         conditions.retain(|condition| condition["type"].as_str().is_some_and(|kind| OWN_CONDITIONS.contains(&kind)));
@@ -249,26 +251,38 @@ fn fields(status: &PodStatus) -> Map<String, Value> {
     fields
 }
 
-async fn send_status(pods: Api<PartialObjectMeta<Pod>>, name: String, uid: Arc<str>, patch: Value, status: Box<PodStatus>) -> Done {
-    let (patch, how) = (Patch::Strategic(patch), PatchParams::default());
-    let answer = insist(&name, || pods.patch_status(&name, &how, &patch).map(|result| result.map(|pod| version(&pod.metadata)))).await;
-    tracing::debug!(pod = %name, phase = status.phase, "status told");
-    Done { uid, sent: Sent::Status(status), answer }
+/// Whom a request is about.
+struct Call {
+    client: Client,
+    url: String,
+    name: String,
+    uid: Arc<str>,
 }
 
-async fn send_release(pods: Api<PartialObjectMeta<Pod>>, name: String, uid: Arc<str>) -> Done {
-    let preconditions = Preconditions { uid: Some(uid.to_string()), resource_version: None };
-    let how = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }.grace_period(0);
-    let answer = insist(&name, || pods.delete(&name, &how).map(|result| result.map(|_| 0))).await;
-    Done { uid, sent: Sent::Release, answer }
+impl Call {
+    async fn status(self, patch: Value, status: Fields) -> Done {
+        let (patch, how) = (Patch::Strategic(patch), PatchParams::default());
+        let pods = Request::new(self.url);
+        let answer = insist(&self.client, &self.name, || pods.patch_subresource("status", &self.name, &how, &patch)).await;
+        tracing::debug!(pod = %self.name, phase = %status["phase"], "status told");
+        Done { uid: self.uid, sent: Sent::Status(status), answer }
+    }
+
+    async fn release(self) -> Done {
+        let preconditions = Preconditions { uid: Some(self.uid.to_string()), resource_version: None };
+        let how = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }.grace_period(0);
+        let pods = Request::new(self.url);
+        let answer = insist(&self.client, &self.name, || pods.delete(&self.name, &how)).await;
+        Done { uid: self.uid, sent: Sent::Release, answer }
+    }
 }
 
 /// Repeats a request until the server has answered it for good.
-async fn insist<F: Future<Output = kube::Result<u64>>>(pod: &str, request: impl Fn() -> F) -> Answer {
+async fn insist(client: &Client, pod: &str, request: impl Fn() -> write::Request) -> Answer {
     let mut pause = FIRST_PAUSE;
     loop {
-        match request().await {
-            Ok(version) => return Answer::Done(version),
+        match write::send(client, request()).await {
+            Ok(written) => return Answer::Done(written.revision()),
             // There is no pod of the name, or another one by now.
             Err(kube::Error::Api(status)) if status.code == 404 || (status.code == 409 && status.message.contains("UID")) => {
                 return Answer::Gone;
@@ -314,6 +328,7 @@ mod tests {
             "metadata": { "uid": "u" },
             "status": { "phase": "Running", "reason": null, "conditions": [{ "type": "Ready", "status": "True" }] },
         });
+        let (stored, wanted) = (fields(&stored), fields(&wanted));
         assert_eq!(patch("u", &stored, &wanted), Some(expected));
         assert_eq!(patch("u", &wanted, &wanted), None);
     }

@@ -1,6 +1,5 @@
 //! A new object.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use mini_daemon::clock;
 use mini_store::Expect;
 use serde_json::Value;
@@ -46,7 +45,9 @@ impl Registry {
         let mut object = codec::object(kind, value)?;
         let generated = name(kind, call, &mut *object)?;
         kind.behaviour.defaults(&mut *object);
-        let entries = object.meta_mut().managed_fields.take();
+        let given =
+            object.meta_mut().managed_fields.take().map(|given| serde_json::to_vec(&given).and_then(|json| serde_json::from_slice(&json)));
+        let entries = given.transpose().map_err(|error| ApiError::bad_request(error.to_string()))?;
         let managed = self.track(call, entries, None, self.written(call, &*object)?, None)?;
         let name = object.meta().name.clone().unwrap_or_default();
         let mut attempt = Attempt::new(kind, Verb::Create, &call.namespace, &name, None, &mut *object);
@@ -90,7 +91,7 @@ impl Registry {
     pub(super) fn track(
         &self,
         call: &Call,
-        entries: Option<Vec<ManagedFieldsEntry>>,
+        entries: Option<Vec<managed::Entry>>,
         mut old: Option<Value>,
         mut new: Value,
         subresource: Option<&str>,

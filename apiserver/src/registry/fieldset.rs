@@ -4,8 +4,13 @@
 //! schemas or managers; the text form is upstream's (`f:` field, `k:` list item by key, `v:` list item by value,
 //! `i:` list item by position, `.` the node itself).
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt};
 
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+    ser::SerializeMap,
+};
 use serde_json::{Map, Value};
 
 /// One step of a path.
@@ -112,20 +117,6 @@ impl Tree {
     pub fn is_empty(&self) -> bool {
         !self.member && self.children.is_empty()
     }
-
-    fn to_json(&self) -> Value {
-        let mut json = self.children.to_map();
-        if self.member && !json.is_empty() {
-            json.insert(".".to_owned(), Value::Object(Map::new()));
-        }
-        Value::Object(json)
-    }
-
-    fn from_json(json: &Value) -> Tree {
-        let children = FieldSet::from_json(json);
-        let member = json.get(".").is_some() || json.as_object().is_none_or(Map::is_empty);
-        Tree { member, children }
-    }
 }
 
 impl FieldSet {
@@ -224,34 +215,128 @@ impl FieldSet {
         FieldSet { nodes }
     }
 
-    /// Whether this set and the one written in `json` (`FieldsV1`) have a path in common. Much cheaper than parsing
-    /// when this set is small.
-    pub fn overlaps_json(&self, json: &Value) -> bool {
-        self.nodes.iter().any(|(element, node)| {
-            let Some(theirs) = json.get(element.print()) else { return false };
-            let theirs_member = || theirs.get(".").is_some() || theirs.as_object().is_none_or(Map::is_empty);
-            (node.member && theirs_member()) || node.children.overlaps_json(theirs)
-        })
+    /// Whether this set and the one written in `json` (`FieldsV1`) have a path in common. Cheaper than parsing: what this set does
+    /// not have is skipped.
+    ///
+    /// # Errors
+    /// When it is not JSON.
+    pub fn overlaps_json(&self, json: &str) -> serde_json::Result<bool> {
+        let node = Tree { member: false, children: self.clone() };
+        Overlap(&node).deserialize(&mut serde_json::Deserializer::from_str(json))
     }
+}
 
-    /// Reads `FieldsV1`. Elements of a kind unknown to us are passed over.
-    pub fn from_json(json: &Value) -> FieldSet {
-        let mut set = FieldSet::default();
-        for (text, below) in json.as_object().into_iter().flatten() {
-            if let Some(element) = PathElement::parse(text) {
-                set.insert(element, Tree::from_json(below));
+/// `FieldsV1`. Elements of a kind unknown to us are passed over.
+impl<'de> Deserialize<'de> for FieldSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Tree::deserialize(deserializer)?.children)
+    }
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Nodes;
+        impl<'de> Visitor<'de> for Nodes {
+            type Value = Tree;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a set of fields")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tree, A::Error> {
+                let (mut tree, mut empty) = (Tree::default(), true);
+                while let Some(step) = map.next_key()? {
+                    empty = false;
+                    match step {
+                        Step::Below(element) => tree.children.insert(element, map.next_value()?),
+                        step => {
+                            tree.member |= matches!(step, Step::Itself);
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                tree.member |= empty;
+                Ok(tree)
             }
         }
-        set
+        deserializer.deserialize_map(Nodes)
     }
+}
 
-    /// Writes `FieldsV1`.
-    pub fn to_json(&self) -> Value {
-        Value::Object(self.to_map())
+impl Serialize for FieldSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        write(serializer, false, self)
     }
+}
 
-    fn to_map(&self) -> Map<String, Value> {
-        self.nodes.iter().map(|(element, node)| (element.print(), node.to_json())).collect()
+impl Serialize for Tree {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        write(serializer, self.member && !self.children.is_empty(), &self.children)
+    }
+}
+
+fn write<S: Serializer>(serializer: S, itself: bool, children: &FieldSet) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    if itself {
+        map.serialize_entry(".", &Map::new())?;
+    }
+    for (element, node) in children.iter() {
+        map.serialize_entry(&element.print(), node)?;
+    }
+    map.end()
+}
+
+/// A key of `FieldsV1`.
+enum Step {
+    Itself,
+    Below(PathElement),
+    Unknown,
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Step;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path element")
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Step, E> {
+                Ok(if text == "." { Step::Itself } else { PathElement::parse(text).map_or(Step::Unknown, Step::Below) })
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// Looks for a path that is also in the node.
+struct Overlap<'a>(&'a Tree);
+
+impl<'de> DeserializeSeed<'de> for Overlap<'_> {
+    type Value = bool;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Overlap<'_> {
+    type Value = bool;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a set of fields")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        let (mut found, mut member, mut empty) = (false, false, true);
+        while let Some(step) = map.next_key()? {
+            empty = false;
+            let ours = match &step {
+                Step::Below(element) if !found => self.0.children.get(element),
+                _ => None,
+            };
+            member |= matches!(step, Step::Itself);
+            match ours {
+                Some(node) => found = map.next_value_seed(Overlap(node))?,
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found || self.0.member && (member || empty))
     }
 }
 
@@ -262,7 +347,11 @@ mod tests {
     use super::*;
 
     fn set(json: Value) -> FieldSet {
-        FieldSet::from_json(&json)
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn shown(set: &FieldSet) -> Value {
+        serde_json::to_value(set).unwrap()
     }
 
     fn sample() -> Value {
@@ -274,17 +363,17 @@ mod tests {
 
     #[test]
     fn text_form_survives() {
-        assert_eq!(set(sample()).to_json(), sample());
-        assert_eq!(set(json!({"x:what": {}})).to_json(), json!({}));
+        assert_eq!(shown(&set(sample())), sample());
+        assert_eq!(shown(&set(json!({"x:what": {}}))), json!({}));
     }
 
     #[test]
     fn set_operations() {
         let a = || set(json!({"f:a": {}, "f:b": {".": {}, "f:c": {}, "f:d": {}}}));
         let b = || set(json!({"f:b": {".": {}, "f:c": {}}, "f:e": {}}));
-        assert_eq!(a().union(&b()).to_json(), json!({"f:a": {}, "f:b": {".": {}, "f:c": {}, "f:d": {}}, "f:e": {}}));
-        assert_eq!(a().difference(&b()).to_json(), json!({"f:a": {}, "f:b": {"f:d": {}}}));
-        assert_eq!(a().intersection(&b()).to_json(), json!({"f:b": {".": {}, "f:c": {}}}));
+        assert_eq!(shown(&a().union(&b())), json!({"f:a": {}, "f:b": {".": {}, "f:c": {}, "f:d": {}}, "f:e": {}}));
+        assert_eq!(shown(&a().difference(&b())), json!({"f:a": {}, "f:b": {"f:d": {}}}));
+        assert_eq!(shown(&a().intersection(&b())), json!({"f:b": {".": {}, "f:c": {}}}));
         assert_eq!(a().difference(&a()), FieldSet::default());
         assert_eq!(a().union(&a()), a());
     }
@@ -292,15 +381,16 @@ mod tests {
     #[test]
     fn difference_keeps_what_is_below() {
         let a = set(json!({"f:a": {".": {}, "f:b": {}}}));
-        assert_eq!(a.difference(&set(json!({"f:a": {}}))).to_json(), json!({"f:a": {"f:b": {}}}));
+        assert_eq!(shown(&a.difference(&set(json!({"f:a": {}})))), json!({"f:a": {"f:b": {}}}));
     }
 
     #[test]
     fn overlap_needs_a_common_path() {
         let a = set(json!({"f:spec": {"f:replicas": {}}}));
-        assert!(a.overlaps_json(&json!({"f:spec": {".": {}, "f:replicas": {}}})));
-        assert!(!a.overlaps_json(&json!({"f:spec": {"f:paused": {}}})));
-        assert!(!a.overlaps_json(&json!({"f:spec": {"f:replicas": {"f:below": {}}}})));
+        let overlaps = |json: Value| a.overlaps_json(&json.to_string()).unwrap();
+        assert!(overlaps(json!({"f:spec": {".": {}, "f:replicas": {}}})));
+        assert!(!overlaps(json!({"f:spec": {"f:paused": {}}})));
+        assert!(!overlaps(json!({"f:spec": {"f:replicas": {"f:below": {}}}})));
     }
 
     #[test]
@@ -312,7 +402,7 @@ mod tests {
         for name in ["b", "c", "a", "b"] {
             set.insert(PathElement::Field(name.into()), Tree::leaf());
         }
-        assert_eq!(set.to_json(), json!({"f:a": {}, "f:b": {}, "f:c": {}}));
+        assert_eq!(shown(&set), json!({"f:a": {}, "f:b": {}, "f:c": {}}));
         assert!(set.contains(&[PathElement::Field("b".into())]));
     }
 }

@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldsV1, ManagedFieldsEntry, Time};
-use serde_json::Value;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
 
 use self::compare::compare;
 use super::fieldset::{FieldSet, PathElement, Tree};
@@ -22,6 +23,58 @@ use crate::schema::Schema;
 const MAX_UPDATE_MANAGERS: usize = 10;
 /// The manager they are merged into.
 const ANCIENT: &str = "ancient-changes";
+
+/// One entry of managedFields.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields of upstream's ManagedFieldsEntry")]
+pub struct Entry {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields_v1: Option<Fields>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subresource: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<Time>,
+}
+
+/// The fields of an entry as they are written: most writes leave most entries alone, and so unread.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(transparent)]
+pub struct Fields(Box<RawValue>);
+
+impl Fields {
+    /// As text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+
+    /// What they say; nothing if they are no set of fields.
+    #[must_use]
+    pub fn set(&self) -> FieldSet {
+        serde_json::from_str(self.text()).unwrap_or_default()
+    }
+}
+
+impl From<&FieldSet> for Fields {
+    fn from(set: &FieldSet) -> Self {
+        Self(serde_json::value::to_raw_value(set).unwrap_or_default())
+    }
+}
+
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
 
 /// Who writes, and through which door.
 #[derive(Clone, Copy, Debug)]
@@ -58,13 +111,9 @@ impl Operation {
 /// The entries to start from: those of the request, so that a client can edit them, unless it knows nothing of
 /// them or comes through a subresource; else those of the stored object. A request with one empty entry
 /// (`managedFields: [{}]`) resets them.
-pub fn live_or_new(
-    live: Option<&[ManagedFieldsEntry]>,
-    new: Option<&[ManagedFieldsEntry]>,
-    subresource: bool,
-) -> Option<Vec<ManagedFieldsEntry>> {
+pub fn live_or_new(live: Option<&[Entry]>, new: Option<&[Entry]>, subresource: bool) -> Option<Vec<Entry>> {
     match new {
-        Some([reset]) if !subresource && *reset == ManagedFieldsEntry::default() => None,
+        Some([reset]) if !subresource && *reset == Entry::default() => None,
         Some(new) if !subresource && !new.is_empty() => Some(new.to_vec()),
         _ => live.map(<[_]>::to_vec),
     }
@@ -76,12 +125,12 @@ pub fn live_or_new(
 /// resource) must be equal in `old` and `new`.
 pub fn track(
     schema: &Schema,
-    entries: Option<Vec<ManagedFieldsEntry>>,
+    entries: Option<Vec<Entry>>,
     old: Option<&Value>,
     new: &Value,
     who: &Writer<'_>,
     now: Timestamp,
-) -> Option<Vec<ManagedFieldsEntry>> {
+) -> Option<Vec<Entry>> {
     let difference = compare(schema, old, new);
     let changed = difference.changed.difference(&NOBODYS);
     let removed = difference.removed.difference(&NOBODYS);
@@ -112,32 +161,34 @@ static NOBODYS: LazyLock<FieldSet> = LazyLock::new(|| {
 });
 
 /// Takes from an entry what was overwritten or removed. False if nothing is left.
-fn lose(entry: &mut ManagedFieldsEntry, changed: &FieldSet, removed: &FieldSet) -> bool {
-    let Some(FieldsV1(json)) = &entry.fields_v1 else { return false };
-    if !changed.overlaps_json(json) && !removed.overlaps_json(json) {
+fn lose(entry: &mut Entry, changed: &FieldSet, removed: &FieldSet) -> bool {
+    let Some(fields) = &entry.fields_v1 else { return false };
+    // What cannot be read stays as it is.
+    let touched = |by: &FieldSet| !by.is_empty() && by.overlaps_json(fields.text()).unwrap_or(false);
+    if !touched(changed) && !touched(removed) {
         return true;
     }
-    let left = FieldSet::from_json(json).difference(changed).difference(removed);
-    entry.fields_v1 = Some(FieldsV1(left.to_json()));
+    let left = fields.set().difference(changed).difference(removed);
+    entry.fields_v1 = Some(Fields::from(&left));
     // An emptied entry of the writer itself goes too: `gain` makes a new one.
     !left.is_empty()
 }
 
 /// Gives the writer what it changed.
-fn gain(entries: &mut Vec<ManagedFieldsEntry>, changed: &FieldSet, who: &Writer<'_>, now: Timestamp) {
+fn gain(entries: &mut Vec<Entry>, changed: &FieldSet, who: &Writer<'_>, now: Timestamp) {
     // Upstream keeps whole seconds; a second is always in range, since `now` was.
     let time = Timestamp::from_second(now.as_second()).ok().map(Time);
     let own = entries.iter_mut().find(|e| is_writer(e, who));
     match own {
         Some(entry) => {
-            let before = entry.fields_v1.as_ref().map(|f| FieldSet::from_json(&f.0)).unwrap_or_default();
-            entry.fields_v1 = Some(FieldsV1(before.union(changed).to_json()));
+            let before = entry.fields_v1.as_ref().map(Fields::set).unwrap_or_default();
+            entry.fields_v1 = Some(Fields::from(&before.union(changed)));
             entry.time = time;
         }
-        None => entries.push(ManagedFieldsEntry {
+        None => entries.push(Entry {
             api_version: Some(who.api_version.to_owned()),
             fields_type: Some("FieldsV1".to_owned()),
-            fields_v1: Some(FieldsV1(changed.to_json())),
+            fields_v1: Some(Fields::from(changed)),
             manager: Some(who.manager.to_owned()),
             operation: Some(who.operation.as_str().to_owned()),
             subresource: who.subresource.map(str::to_owned),
@@ -146,7 +197,7 @@ fn gain(entries: &mut Vec<ManagedFieldsEntry>, changed: &FieldSet, who: &Writer<
     }
 }
 
-fn is_writer(entry: &ManagedFieldsEntry, who: &Writer<'_>) -> bool {
+fn is_writer(entry: &Entry, who: &Writer<'_>) -> bool {
     text(&entry.manager) == who.manager
         && text(&entry.operation) == who.operation.as_str()
         && text(&entry.subresource) == who.subresource.unwrap_or("")
@@ -155,7 +206,7 @@ fn is_writer(entry: &ManagedFieldsEntry, who: &Writer<'_>) -> bool {
 }
 
 /// Merges the oldest Update entries of each version, until no more than ten are left.
-fn cap(entries: &mut Vec<ManagedFieldsEntry>) {
+fn cap(entries: &mut Vec<Entry>) {
     let (mut updates, others): (Vec<_>, Vec<_>) =
         std::mem::take(entries).into_iter().partition(|e| text(&e.operation) == Operation::Update.as_str());
     *entries = others;
@@ -167,9 +218,9 @@ fn cap(entries: &mut Vec<ManagedFieldsEntry>) {
 }
 
 /// The first entry of a version waits for a second one; then both become the version's bucket.
-fn merge_oldest(updates: Vec<ManagedFieldsEntry>) -> Vec<ManagedFieldsEntry> {
+fn merge_oldest(updates: Vec<Entry>) -> Vec<Entry> {
     let mut excess = updates.len() - MAX_UPDATE_MANAGERS;
-    let mut buckets: BTreeMap<String, ManagedFieldsEntry> = BTreeMap::new();
+    let mut buckets: BTreeMap<String, Entry> = BTreeMap::new();
     let mut kept = Vec::with_capacity(MAX_UPDATE_MANAGERS);
     for entry in updates {
         if excess == 0 {
@@ -182,9 +233,9 @@ fn merge_oldest(updates: Vec<ManagedFieldsEntry>) -> Vec<ManagedFieldsEntry> {
                 buckets.insert(version, entry);
             }
             Some(bucket) => {
-                let set = |e: &ManagedFieldsEntry| e.fields_v1.as_ref().map(|f| FieldSet::from_json(&f.0));
+                let set = |e: &Entry| e.fields_v1.as_ref().map(Fields::set);
                 let both = set(bucket).unwrap_or_default().union(&set(&entry).unwrap_or_default());
-                bucket.fields_v1 = Some(FieldsV1(both.to_json()));
+                bucket.fields_v1 = Some(Fields::from(&both));
                 bucket.manager = Some(ANCIENT.to_owned());
                 bucket.subresource = None;
                 bucket.time = entry.time;
@@ -196,15 +247,15 @@ fn merge_oldest(updates: Vec<ManagedFieldsEntry>) -> Vec<ManagedFieldsEntry> {
     kept
 }
 
-fn identity(entry: &ManagedFieldsEntry) -> (&str, &str, &str) {
+fn identity(entry: &Entry) -> (&str, &str, &str) {
     (text(&entry.manager), text(&entry.api_version), text(&entry.subresource))
 }
 
-fn order(a: &ManagedFieldsEntry, b: &ManagedFieldsEntry) -> Ordering {
+fn order(a: &Entry, b: &Entry) -> Ordering {
     text(&a.operation).cmp(text(&b.operation)).then_with(|| seconds(a).cmp(&seconds(b))).then_with(|| identity(a).cmp(&identity(b)))
 }
 
-fn seconds(entry: &ManagedFieldsEntry) -> i64 {
+fn seconds(entry: &Entry) -> i64 {
     entry.time.as_ref().map_or(0, |t| t.0.as_second())
 }
 

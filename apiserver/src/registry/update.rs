@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use mini_store::Expect;
 use serde_json::Value;
 
@@ -176,8 +175,7 @@ impl Registry {
         let pinned = check(kind, call, name, &new, &old, matches!(change, Change::Put(_)))?;
         let given = take_managed(&mut new)?;
         take_managed(&mut old)?;
-        let live: Option<Vec<ManagedFieldsEntry>> =
-            managed.map(|text| serde_json::from_slice(text.as_bytes())).transpose().map_err(wrong)?;
+        let live: Option<Vec<managed::Entry>> = managed.map(|text| serde_json::from_slice(text.as_bytes())).transpose().map_err(wrong)?;
         let entries = managed::live_or_new(live.as_deref(), given.as_deref(), part != Part::Main);
         let (mut object, written, seen) = match part {
             Part::Main => {
@@ -323,7 +321,7 @@ fn upstream_prefix(kind: &Kind) -> String {
 }
 
 /// Takes the managedFields out of an object as a request gave them.
-fn take_managed(object: &mut Value) -> Result<Option<Vec<ManagedFieldsEntry>>> {
+fn take_managed(object: &mut Value) -> Result<Option<Vec<managed::Entry>>> {
     let taken = object.get_mut("metadata").and_then(Value::as_object_mut).and_then(|metadata| metadata.remove("managedFields"));
     let Some(list) = taken.filter(|list| !list.is_null()) else { return Ok(None) };
     let json = serde_json::to_vec(&list).map_err(|error| ApiError::internal(error.to_string()))?;
