@@ -9,7 +9,7 @@ use std::{borrow::Cow, fmt};
 use kube::{Resource, core::ObjectMeta, runtime::watcher::Event};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor, value::MapDeserializer},
+    de::{DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -98,8 +98,40 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Parts<A> {
             return self.map.next_value_seed(seed);
         }
         let fields = fields(self.map.next_value::<&RawValue>()?.get()).map_err(A::Error::custom)?;
-        let lean = fields.into_iter().filter(|(name, _)| *name != "managedFields");
-        seed.deserialize(MapDeserializer::new(lean)).map_err(|error: serde_json::Error| A::Error::custom(error))
+        seed.deserialize(Metadata { fields: fields.into_iter(), value: None }).map_err(A::Error::custom)
+    }
+}
+
+/// The metadata, field by field.
+struct Metadata<'de> {
+    fields: std::vec::IntoIter<(&'de str, &'de RawValue)>,
+    value: Option<&'de RawValue>,
+}
+
+impl<'de> Deserializer<'de> for Metadata<'de> {
+    type Error = serde_json::Error;
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> serde_json::Result<V::Value> {
+        visitor.visit_map(self)
+    }
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> serde_json::Result<V::Value> {
+        visitor.visit_some(self)
+    }
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct seq
+        tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de> MapAccess<'de> for Metadata<'de> {
+    type Error = serde_json::Error;
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> serde_json::Result<Option<S::Value>> {
+        let Some((name, value)) = self.fields.find(|(name, _)| *name != "managedFields") else { return Ok(None) };
+        self.value = Some(value);
+        seed.deserialize(name.into_deserializer()).map(Some)
+    }
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> serde_json::Result<S::Value> {
+        let value = self.value.take().ok_or_else(|| serde_json::Error::custom("a value is read after its name"))?;
+        seed.deserialize(&mut serde_json::Deserializer::from_str(value.get()))
     }
 }
 

@@ -3,9 +3,10 @@
 //! The stored form is the object without `kind` and `apiVersion`, `metadata` first and without `resourceVersion`:
 //! `{"metadata":{…},"spec":…}`. Both are spliced in, never re-encoded.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::kinds::Field;
@@ -102,7 +103,7 @@ fn facts(json: &[u8], fields: &[Field]) -> serde_json::Result<Facts> {
         .enumerate()
         .flat_map(|(field, row)| row.pointers.iter().enumerate().map(move |(place, pointer)| Wanted { field, place, rest: &pointer[1..] }))
         .collect();
-    let mut reader = serde_json::Deserializer::from_slice(json);
+    let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(json).map_err(serde_json::Error::custom)?);
     Walk { wanted, labels: Some("metadata/labels"), out: &mut found, labels_out: &mut labels }.deserialize(&mut reader)?;
     let values = fields.iter().zip(found).map(|(field, places)| places.into_iter().flatten().next().unwrap_or_else(|| field.absent.into()));
     Ok(Facts { labels, fields: values.collect() })
@@ -175,7 +176,7 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
         Ok(())
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+        while let Some(Name(key)) = map.next_key()? {
             let labels = self.labels.and_then(|path| step(path, &key));
             if labels == Some("") {
                 *self.labels_out = map.next_value::<Option<BTreeMap<String, String>>>()?.unwrap_or_default();
@@ -192,6 +193,10 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
         Ok(())
     }
 }
+
+/// A field's name, copied only if it has escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What is left of `path` after its first step, if that is `key`.
 fn step<'p>(path: &'p str, key: &str) -> Option<&'p str> {

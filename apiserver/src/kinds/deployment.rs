@@ -99,7 +99,7 @@ fn default(object: &mut Value, field: &str, value: Value) {
 /// What is special about a Deployment.
 pub(super) const RULES: Rules<Deployment> = Rules {
     decode: |json| {
-        let mut deployment: Deployment = serde_json::from_slice(json)?;
+        let mut deployment: Deployment = serde_json::from_str(json)?;
         mark_given(&mut deployment.spec.get_or_insert_default().selector, json)?;
         Ok(deployment)
     },
@@ -119,7 +119,7 @@ pub(super) const RULES: Rules<Deployment> = Rules {
 
 /// The type cannot tell an empty selector from none, but upstream's messages do: a selector that is given but empty gets an
 /// empty map of labels.
-pub(super) fn mark_given(selector: &mut LabelSelector, json: &[u8]) -> serde_json::Result<()> {
+pub(super) fn mark_given(selector: &mut LabelSelector, json: &str) -> serde_json::Result<()> {
     #[derive(Deserialize)]
     struct Peek {
         spec: Option<PeekSpec>,
@@ -128,7 +128,7 @@ pub(super) fn mark_given(selector: &mut LabelSelector, json: &[u8]) -> serde_jso
     struct PeekSpec {
         selector: Option<IgnoredAny>,
     }
-    if selector::is_empty(selector) && serde_json::from_slice::<Peek>(json)?.spec.is_some_and(|spec| spec.selector.is_some()) {
+    if selector::is_empty(selector) && serde_json::from_str::<Peek>(json)?.spec.is_some_and(|spec| spec.selector.is_some()) {
         selector.match_labels.get_or_insert_default();
     }
     Ok(())
@@ -346,7 +346,7 @@ mod tests {
     }
 
     fn said(extra: Value) -> String {
-        let mut object = (RULES.decode)(deployment(extra).to_string().as_bytes()).unwrap();
+        let mut object = (RULES.decode)(&deployment(extra).to_string()).unwrap();
         defaults(&mut object);
         let once = object.clone();
         defaults(&mut object);

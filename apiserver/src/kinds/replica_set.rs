@@ -33,7 +33,7 @@ pub(super) const APPS_V1BETA2: Conversion = Conversion {
 /// What is special about a ReplicaSet.
 pub(super) const RULES: Rules<ReplicaSet> = Rules {
     decode: |json| {
-        let mut replica_set: ReplicaSet = serde_json::from_slice(json)?;
+        let mut replica_set: ReplicaSet = serde_json::from_str(json)?;
         mark_given(&mut replica_set.spec.get_or_insert_default().selector, json)?;
         Ok(replica_set)
     },
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_minimal_one() {
         let json = json!({"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}});
-        let mut object = (RULES.decode)(json.to_string().as_bytes()).unwrap();
+        let mut object = (RULES.decode)(&json.to_string()).unwrap();
         defaults(&mut object);
         let mut errors = Errors::new();
         validate(&object, &mut errors);

@@ -6,7 +6,10 @@ use std::any::Any;
 use jiff::Timestamp;
 use k8s_openapi::{Metadata, Resource, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::Value;
 
 use super::field::Errors;
@@ -171,7 +174,7 @@ impl<K: Type> Column<K> {
 /// What is special about a kind. All are pure functions; what most kinds share is the default, see [`Rules::NONE`].
 pub struct Rules<K: 'static> {
     /// Reads JSON that [`crate::schema`] has checked. Special only where the type forgets what rules must know.
-    pub decode: fn(&[u8]) -> serde_json::Result<K>,
+    pub decode: fn(&str) -> serde_json::Result<K>,
     /// Fills in what the user left out, as upstream's defaulting does. Runs on every write, so it must be idempotent.
     pub defaults: fn(&mut K),
     /// Readies a new object: what upstream's strategy does in PrepareForCreate. A status sent by the user is gone by then if
@@ -201,7 +204,7 @@ pub struct Rules<K: 'static> {
 impl<K: Type> Rules<K> {
     /// A kind about which nothing is special.
     pub const NONE: Self = Self {
-        decode: |json| serde_json::from_slice(json),
+        decode: |json| serde_json::from_str(json),
         defaults: |_| {},
         on_create: |_| {},
         on_update: |_, _| {},
@@ -241,7 +244,9 @@ pub trait Behaviour: Send + Sync {
 
 impl<K: Type> Behaviour for Rules<K> {
     fn decode(&self, json: &[u8]) -> serde_json::Result<Box<dyn Object>> {
-        Ok(Box::new((self.decode)(json)?))
+        // Checked as a whole, which is cheaper than string by string.
+        let text = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
+        Ok(Box::new((self.decode)(text)?))
     }
     fn defaults(&self, object: &mut dyn Object) {
         (self.defaults)(cast_mut(object));

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use bytes::Bytes;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::{Call, FieldValidation};
@@ -148,7 +148,8 @@ pub fn split(json: &[u8]) -> Split<'_> {
     const FIELD: &[u8] = b"\"managedFields\":";
     let start = json.len() - after_revision(json).len();
     let Some(list) = json[start..].strip_prefix(FIELD) else { return Split { object: Cow::Borrowed(json), managed: None } };
-    let mut reader = serde_json::Deserializer::from_slice(list).into_iter::<&RawValue>();
+    let Ok(text) = text(list) else { return Split { object: Cow::Borrowed(json), managed: None } };
+    let mut reader = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     let Some(Ok(managed)) = reader.next() else { return Split { object: Cow::Borrowed(json), managed: None } };
     let tail = &list[reader.byte_offset()..];
     let object = [&json[..start], tail.strip_prefix(b",").unwrap_or(tail)].concat();
@@ -217,7 +218,7 @@ pub fn spec_differs(new: &[u8], old: &[u8]) -> serde_json::Result<bool> {
 pub fn view(json: &[u8], field: &str) -> serde_json::Result<Value> {
     let wanted = parts(json)?.into_iter().filter(|(key, _)| *key == "metadata" || *key == field);
     wanted
-        .map(|(key, raw)| Ok((key.to_owned(), serde_json::from_slice(raw.get().as_bytes())?)))
+        .map(|(key, raw)| Ok((key.to_owned(), serde_json::from_str(raw.get())?)))
         .collect::<serde_json::Result<Map<_, _>>>()
         .map(Value::Object)
 }
@@ -261,6 +262,11 @@ pub fn revision(json: &[u8]) -> &str {
     std::str::from_utf8(&text[..end]).unwrap_or_default()
 }
 
+/// JSON as text: checked once, and not again string by string.
+pub(super) fn text(json: &[u8]) -> serde_json::Result<&str> {
+    std::str::from_utf8(json).map_err(serde_json::Error::custom)
+}
+
 /// The fields of an object, their values unread.
 fn parts(json: &[u8]) -> serde_json::Result<Vec<(&str, &RawValue)>> {
     struct Parts;
@@ -277,7 +283,7 @@ fn parts(json: &[u8]) -> serde_json::Result<Vec<(&str, &RawValue)>> {
             Ok(parts)
         }
     }
-    serde_json::Deserializer::from_slice(json).deserialize_map(Parts)
+    serde_json::Deserializer::from_str(text(json)?).deserialize_map(Parts)
 }
 
 #[cfg(test)]

@@ -202,5 +202,5 @@ pub fn key(kind: &Kind, namespace: &str, name: &str) -> String {
 
 /// The JSON of an item as a tree.
 fn tree(json: &[u8]) -> Result<Value> {
-    serde_json::from_slice(json).map_err(|error| ApiError::internal(format!("decode a stored object: {error}")))
+    codec::text(json).and_then(serde_json::from_str).map_err(|error| ApiError::internal(format!("decode a stored object: {error}")))
 }

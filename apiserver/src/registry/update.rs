@@ -175,7 +175,7 @@ impl Registry {
         let pinned = check(kind, call, name, &new, &old, matches!(change, Change::Put(_)))?;
         let given = take_managed(&mut new)?;
         take_managed(&mut old)?;
-        let live: Option<Vec<managed::Entry>> = managed.map(|text| serde_json::from_slice(text.as_bytes())).transpose().map_err(wrong)?;
+        let live: Option<Vec<managed::Entry>> = managed.map(serde_json::from_str).transpose().map_err(wrong)?;
         let entries = managed::live_or_new(live.as_deref(), given.as_deref(), part != Part::Main);
         let (mut object, written, seen) = match part {
             Part::Main => {
