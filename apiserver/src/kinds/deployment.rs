@@ -12,7 +12,7 @@ use super::{
     Conversion, Scale,
     field::{Errors, Path},
     pod_template,
-    rules::{Column, Rules, column},
+    rules::{Column, Rules, column, parts},
     selector,
     unset::{default_text, text},
 };
@@ -114,6 +114,7 @@ pub(super) const RULES: Rules<Deployment> = Rules {
     validate_status,
     warnings: |deployment| deployment.spec.as_ref().map(|spec| pod_template::warnings(&spec.template)).unwrap_or_default(),
     columns: COLUMNS,
+    parts: parts![status],
     ..Rules::NONE
 };
 

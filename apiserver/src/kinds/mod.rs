@@ -62,17 +62,15 @@ pub fn table() -> Vec<Kind> {
             .rules(event::RULES),
         kind::<Namespace>()
             .short(&["ns"])
-            .status()
             .fields(namespace::FIELDS)
             .names(mini_api::name::dns1123_label)
             .only_verbs(&["create", "delete", "get", "list", "patch", "update", "watch"])
             .subresources(&[FINALIZE])
             .rules(namespace::RULES),
-        kind::<Node>().short(&["no"]).status().status_on_create().fields(node::FIELDS).rules(node::RULES),
+        kind::<Node>().short(&["no"]).status_on_create().fields(node::FIELDS).rules(node::RULES),
         kind::<Pod>()
             .short(&["po"])
             .in_all()
-            .status()
             .generation()
             .returns_deleted()
             .subresources(&[BINDING, LOG])
@@ -83,7 +81,6 @@ pub fn table() -> Vec<Kind> {
         kind::<Service>()
             .short(&["svc"])
             .in_all()
-            .status()
             .fields(service::FIELDS)
             .create_on_update()
             .returns_deleted()
@@ -92,7 +89,6 @@ pub fn table() -> Vec<Kind> {
         kind::<Deployment>()
             .short(&["deploy"])
             .in_all()
-            .status()
             .generation()
             .scale(deployment::SCALE)
             .also::<Deployment>("extensions", "v1beta1", deployment::EXTENSIONS_V1BETA1)
@@ -102,7 +98,6 @@ pub fn table() -> Vec<Kind> {
         kind::<ReplicaSet>()
             .short(&["rs"])
             .in_all()
-            .status()
             .generation()
             .scale(deployment::SCALE)
             .fields(replica_set::FIELDS)
@@ -261,10 +256,6 @@ impl Kind {
         self.categories = &["all"];
         self
     }
-    fn status(mut self) -> Self {
-        self.status = true;
-        self
-    }
     fn status_on_create(mut self) -> Self {
         self.status_on_create = true;
         self
@@ -311,6 +302,7 @@ impl Kind {
     }
     fn rules<K: Type>(mut self, rules: Rules<K>) -> Self {
         self.behaviour = Box::new(rules);
+        self.status = self.behaviour.has_part("status");
         self
     }
 }

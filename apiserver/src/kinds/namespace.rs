@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Field, field,
     field::{Errors, Path},
-    rules::{Column, Rules, column},
+    rules::{Column, Rules, column, parts},
     unset::{list, text},
 };
 
@@ -36,6 +36,7 @@ pub(super) const RULES: Rules<Namespace> = Rules {
     ],
     held: |namespace| namespace.spec.as_ref().is_some_and(|spec| !list(&spec.finalizers).is_empty()),
     on_delete: |namespace| namespace.status.get_or_insert_default().phase = Some("Terminating".to_owned()),
+    parts: parts![spec, status],
     ..Rules::NONE
 };
 

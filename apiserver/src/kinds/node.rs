@@ -10,7 +10,7 @@ use super::{
     Field, address, field,
     field::{Errors, Path},
     pod::{affinity::taint_effect, resources},
-    rules::{Column, Rules, column},
+    rules::{Column, Rules, column, parts},
     unset::{flag, list, text},
 };
 
@@ -27,6 +27,7 @@ pub(super) const RULES: Rules<Node> = Rules {
         validate_update(new, old, errors);
     },
     columns: COLUMNS,
+    parts: parts![status],
     ..Rules::NONE
 };
 

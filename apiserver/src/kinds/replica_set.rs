@@ -9,7 +9,7 @@ use super::{
     field,
     field::{Errors, Path},
     pod_template,
-    rules::{Column, Rules, column},
+    rules::{Column, Rules, column, parts},
     selector,
 };
 
@@ -51,6 +51,7 @@ pub(super) const RULES: Rules<ReplicaSet> = Rules {
         template.map(pod_template::warnings).unwrap_or_default()
     },
     columns: COLUMNS,
+    parts: parts![status],
     ..Rules::NONE
 };
 

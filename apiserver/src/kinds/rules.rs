@@ -35,8 +35,14 @@ pub trait Object: Any + Send + Sync {
 }
 
 /// A Kubernetes type that can be a kind of ours.
-pub trait Type: Resource + Metadata<Ty = ObjectMeta> + Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static {}
-impl<K> Type for K where K: Resource + Metadata<Ty = ObjectMeta> + Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static {}
+pub trait Type:
+    Resource + Metadata<Ty = ObjectMeta> + Serialize + DeserializeOwned + JsonSchema + Clone + Default + Send + Sync + 'static
+{
+}
+impl<K> Type for K where
+    K: Resource + Metadata<Ty = ObjectMeta> + Serialize + DeserializeOwned + JsonSchema + Clone + Default + Send + Sync + 'static
+{
+}
 
 impl<K: Type> Object for K {
     fn meta(&self) -> &ObjectMeta {
@@ -199,7 +205,18 @@ pub struct Rules<K: 'static> {
     pub held: fn(&K) -> bool,
     /// Marks an object whose deletion has begun but is not finished.
     pub on_delete: fn(&mut K),
+    /// The fields that are written apart, through a subresource; see [`parts!`].
+    pub parts: &'static [Part<K>],
 }
+
+/// A field that is written apart, and what exchanges it between two objects.
+pub type Part<K> = (&'static str, fn(&mut K, &mut K));
+
+/// The [`Part`]s of those names: `parts![status]`.
+macro_rules! parts {
+    ($($field:ident),+) => { &[$((stringify!($field), |a, b| std::mem::swap(&mut a.$field, &mut b.$field))),+] };
+}
+pub(super) use parts;
 
 impl<K: Type> Rules<K> {
     /// A kind about which nothing is special.
@@ -216,6 +233,7 @@ impl<K: Type> Rules<K> {
         grace: |_, _| None,
         held: |_| false,
         on_delete: |_| {},
+        parts: &[],
     };
 }
 
@@ -236,6 +254,12 @@ pub trait Behaviour: Send + Sync {
     fn grace(&self, object: &dyn Object, asked: Option<i64>) -> Option<i64>;
     fn held(&self, object: &dyn Object) -> bool;
     fn on_delete(&self, object: &mut dyn Object);
+    /// An object of which nothing is said.
+    fn blank(&self) -> Box<dyn Object>;
+    /// Whether this field is written apart.
+    fn has_part(&self, field: &str) -> bool;
+    /// Exchanges a field that is written apart; nothing if it is none.
+    fn swap(&self, field: &str, a: &mut dyn Object, b: &mut dyn Object);
     /// The graph of its type.
     fn schema(&self) -> Schema;
     /// The JSON schema of its type, with descriptions, for OpenAPI.
@@ -290,6 +314,17 @@ impl<K: Type> Behaviour for Rules<K> {
     }
     fn on_delete(&self, object: &mut dyn Object) {
         (self.on_delete)(cast_mut(object));
+    }
+    fn blank(&self) -> Box<dyn Object> {
+        Box::new(K::default())
+    }
+    fn has_part(&self, field: &str) -> bool {
+        self.parts.iter().any(|(name, _)| *name == field)
+    }
+    fn swap(&self, field: &str, a: &mut dyn Object, b: &mut dyn Object) {
+        if let Some((_, swap)) = self.parts.iter().find(|(name, _)| *name == field) {
+            swap(cast_mut(a), cast_mut(b));
+        }
     }
     fn schema(&self) -> Schema {
         Schema::of::<K>()

@@ -211,39 +211,60 @@ pub fn spec_differs(new: &[u8], old: &[u8]) -> serde_json::Result<bool> {
     Ok(body(new)? != body(old)?)
 }
 
-/// The metadata and one more field of stored JSON, as a tree; the rest stays unread.
+/// What is stored for an object of which only one part and the metadata changed since `before` was stored: the rest is taken
+/// from there, unread.
 ///
 /// # Errors
-/// When it is no object.
-pub fn view(json: &[u8], field: &str) -> serde_json::Result<Value> {
-    let wanted = parts(json)?.into_iter().filter(|(key, _)| *key == "metadata" || *key == field);
-    wanted
-        .map(|(key, raw)| Ok((key.to_owned(), serde_json::from_str(raw.get())?)))
-        .collect::<serde_json::Result<Map<_, _>>>()
-        .map(Value::Object)
+/// As [`stored`].
+pub fn stored_part(kind: &Kind, object: &mut dyn Object, part: &str, managed: Option<&str>, before: &[u8]) -> Result<Bytes> {
+    let mut shell = kind.behaviour.blank();
+    let mut exchange = |shell: &mut dyn Object| {
+        std::mem::swap(shell.meta_mut(), object.meta_mut());
+        kind.behaviour.swap(part, shell, object);
+    };
+    exchange(&mut *shell);
+    let own = stored(&mut *shell, managed);
+    exchange(&mut *shell);
+    graft(&own?, part, before).map_err(|error| ApiError::internal(format!("encode a part of an object: {error}")))
 }
 
-/// Stored JSON with the fields of a tree in place of its own; `field` and the metadata come from the tree or not at all.
-///
-/// # Errors
-/// When it is no object.
-pub fn with_view(json: &[u8], field: &str, fields: &Value) -> serde_json::Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(json.len());
-    for (key, value) in fields.as_object().into_iter().flatten().filter(|(key, _)| !matches!(key.as_str(), "kind" | "apiVersion")) {
-        out.extend_from_slice(if out.is_empty() { b"{\"" } else { b",\"" });
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(b"\":");
-        serde_json::to_writer(&mut out, value)?;
-    }
-    let kept = |key: &str| key != field && key != "metadata" && fields.get(key).is_none();
-    for (key, raw) in parts(json)?.into_iter().filter(|(key, _)| kept(key)) {
+/// `before` with the metadata and one part of `own`. Both are of the stored form.
+fn graft(own: &[u8], part: &str, before: &[u8]) -> serde_json::Result<Bytes> {
+    let (own, before) = (parts(own)?, parts(before)?);
+    let is_own = |field: &(&str, &RawValue)| field.0 == "metadata" || field.0 == part;
+    let now = |field| if is_own(field) { own.iter().find(|mine| mine.0 == field.0) } else { Some(field) };
+    let added = own.iter().filter(|mine| mine.0 == part && before.iter().all(|field| field.0 != part));
+    let mut out = Vec::with_capacity(2048);
+    for (key, raw) in before.iter().filter_map(now).chain(added) {
         out.extend_from_slice(if out.is_empty() { b"{\"" } else { b",\"" });
         out.extend_from_slice(key.as_bytes());
         out.extend_from_slice(b"\":");
         out.extend_from_slice(raw.get().as_bytes());
     }
     out.push(b'}');
-    Ok(out)
+    Ok(Bytes::from(out))
+}
+
+/// What of the metadata counts in a write of a part: who is meant, and what may come with it.
+const VIEWED: [&str; 5] = ["name", "namespace", "uid", "resourceVersion", "annotations"];
+
+/// One field of stored JSON as a tree, and of its metadata what counts; the rest stays unread.
+///
+/// # Errors
+/// When it is no object.
+pub fn view(json: &[u8], field: &str) -> serde_json::Result<Value> {
+    let mut view = Map::new();
+    for (key, raw) in parts(json)? {
+        if key == "metadata" {
+            let counts = parts(raw.get().as_bytes())?.into_iter().filter(|(key, _)| VIEWED.contains(key));
+            let metadata: serde_json::Result<Map<_, _>> =
+                counts.map(|(key, raw)| Ok((key.to_owned(), serde_json::from_str(raw.get())?))).collect();
+            view.insert(key.to_owned(), Value::Object(metadata?));
+        } else if key == field {
+            view.insert(key.to_owned(), serde_json::from_str(raw.get())?);
+        }
+    }
+    Ok(Value::Object(view))
 }
 
 /// The metadata of stored JSON, unread.

@@ -161,10 +161,8 @@ impl Registry {
         }
         // Only a JSON patch can name places outside of the part it is for.
         let mut old = match (part, change) {
-            (Part::Only(_), Change::Patch(Patch::Merge | Patch::Strategic, _)) => {
-                codec::view(&json, part.field().unwrap_or_default()).map_err(wrong)?
-            }
             (_, Change::Patch(Patch::Json, _)) => tree(&current.json)?,
+            (Part::Only(_), _) => codec::view(&json, part.field().unwrap_or_default()).map_err(wrong)?,
             _ => tree(&json)?,
         };
         let mut new = match change {
@@ -177,27 +175,26 @@ impl Registry {
         take_managed(&mut old)?;
         let live: Option<Vec<managed::Entry>> = managed.map(serde_json::from_str).transpose().map_err(wrong)?;
         let entries = managed::live_or_new(live.as_deref(), given.as_deref(), part != Part::Main);
-        let (mut object, written, seen) = match part {
+        let (mut object, written) = match part {
             Part::Main => {
                 let new = keep_status(kind, new, &old);
-                (codec::object(kind, &new)?, None, old)
+                (codec::object(kind, &new)?, None)
             }
             Part::Only(pointer) => {
+                old = part.of(old);
                 let new = compose(pointer, new, &old);
-                (
-                    kind.behaviour
-                        .decode(&codec::with_view(&json, part.field().unwrap_or_default(), &new).map_err(wrong)?)
-                        .map_err(wrong)?,
-                    Some(part.of(new)),
-                    part.of(old),
-                )
+                let (mut object, mut shell) = (before.copy(), codec::object(kind, &new)?);
+                object.meta_mut().annotations.clone_from(&shell.meta().annotations);
+                object.meta_mut().uid.clone_from(&shell.meta().uid);
+                kind.behaviour.swap(part.field().unwrap_or_default(), &mut *object, &mut *shell);
+                (object, Some(new))
             }
         };
         meta::restore(object.meta_mut(), before.meta());
         kind.behaviour.defaults(&mut *object);
         // Defaults are no part's business: a part is what was written. Of the whole, all that came of it counts.
         let written = written.map_or_else(|| self.written(call, &*object), Ok)?;
-        let managed = self.track(call, entries, Some(seen), written, part.field())?;
+        let managed = self.track(call, entries, Some(old), written, part.field())?;
         Ok(Candidate { object, managed, before, pinned })
     }
 
@@ -246,7 +243,10 @@ impl Registry {
             kind.behaviour.on_update(object, &*old);
         }
         let before = item::without_revision(&current.json);
-        let mut stored = codec::stored(object, managed.as_deref())?;
+        let mut stored = match part.field() {
+            Some(field) => codec::stored_part(kind, object, field, managed.as_deref(), &before)?,
+            None => codec::stored(object, managed.as_deref())?,
+        };
         let differs = || codec::spec_differs(&stored, &before).map_err(|error| ApiError::internal(error.to_string()));
         if kind.generation && part == Part::Main && differs()? {
             object.meta_mut().generation = Some(old.meta().generation.unwrap_or(0) + 1);
@@ -346,6 +346,7 @@ fn compose(pointer: &str, mut new: Value, old: &Value) -> Value {
         // As upstream: annotations may come with a status, labels and the rest of the metadata may not.
         composed["metadata"]["annotations"] = new.pointer_mut("/metadata/annotations").map(Value::take).unwrap_or_default();
     }
+    composed["metadata"]["uid"] = new.pointer_mut("/metadata/uid").map(Value::take).unwrap_or_default();
     let (parent, field) = pointer.rsplit_once('/').unwrap_or(("", pointer));
     if let Some(Value::Object(map)) = composed.pointer_mut(parent) {
         match new.pointer_mut(pointer) {

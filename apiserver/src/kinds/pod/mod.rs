@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{Pod, PodCondition, PodSpec, PodStatus};
 
 use super::{
     Field, field,
-    rules::Rules,
+    rules::{Rules, parts},
     unset::{list, text},
 };
 
@@ -47,6 +47,7 @@ pub(super) const RULES: Rules<Pod> = Rules {
     warnings: warnings::pod,
     columns: columns::COLUMNS,
     grace,
+    parts: parts![status],
     ..Rules::NONE
 };
 

@@ -8,7 +8,7 @@ use k8s_openapi::{
 
 use super::{
     Field, field,
-    rules::Rules,
+    rules::{Rules, parts},
     unset::{default_text, list, list_mut, text},
 };
 
@@ -41,6 +41,7 @@ pub(super) const RULES: Rules<Service> = Rules {
     validate_status: validate::status,
     warnings,
     columns: columns::COLUMNS,
+    parts: parts![status],
     ..Rules::NONE
 };
 
