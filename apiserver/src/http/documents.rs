@@ -83,6 +83,7 @@ fn resources(table: &[Kind]) -> Vec<Resource<'_>> {
             namespaced: kind.namespaced,
             verbs: kind.verbs,
             subresources: subresources(kind, version.group, version.version),
+            optional: version.conversion.optional,
             json_schema: (version.json_schema)(),
         })
         .collect()

@@ -27,6 +27,8 @@ pub struct Resource<'a> {
     pub verbs: &'a [&'a str],
     /// Paths below an object.
     pub subresources: Vec<Subresource<'a>>,
+    /// Fields of its spec that this version does not require, though the type does.
+    pub optional: &'a [&'a str],
     /// The root schema of the type, made with `SchemaSettings::openapi3()`.
     pub json_schema: schemars::Schema,
 }

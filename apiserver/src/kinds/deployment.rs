@@ -32,6 +32,7 @@ pub(super) const EXTENSIONS_V1BETA1: Conversion = Conversion {
     },
     downgrade: |_| {},
     warning: Some("extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"),
+    optional: &["selector"],
     shown: true,
 };
 
@@ -47,6 +48,7 @@ pub(super) const APPS_V1BETA1: Conversion = Conversion {
     },
     downgrade: |_| {},
     warning: Some("apps/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"),
+    optional: &["selector"],
     shown: true,
 };
 

@@ -53,8 +53,7 @@ pub(super) const VERSION: Conversion = Conversion {
             event.entry("deprecatedLastTimestamp").or_insert(Value::Null);
         }
     },
-    warning: None,
-    shown: true,
+    ..Conversion::NONE
 };
 
 fn rename(event: &mut Value, from: &str, to: &str) {

@@ -182,6 +182,8 @@ pub struct Conversion {
     pub downgrade: fn(&mut Value),
     /// For a version that upstream no longer has or will drop: the text of the `Warning` header.
     pub warning: Option<&'static str>,
+    /// Fields of the spec that it does not require, though its type does.
+    pub optional: &'static [&'static str],
     /// Whether discovery shows it. Versions that upstream has removed are served but not shown where that would change what
     /// clients prefer.
     pub shown: bool,
@@ -189,7 +191,7 @@ pub struct Conversion {
 
 impl Conversion {
     /// The stored version itself.
-    pub const NONE: Self = Self { upgrade: |_| {}, downgrade: |_| {}, warning: None, shown: true };
+    pub const NONE: Self = Self { upgrade: |_| {}, downgrade: |_| {}, warning: None, optional: &[], shown: true };
 }
 
 /// Where a kind's `scale` subresource finds its numbers, as JSON pointers.

@@ -21,6 +21,7 @@ pub(super) const EXTENSIONS_V1BETA1: Conversion = Conversion {
     upgrade: selector_from_template,
     downgrade: |_| {},
     warning: Some("extensions/v1beta1 ReplicaSet is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 ReplicaSet"),
+    optional: &["selector"],
     shown: true,
 };
 

@@ -50,9 +50,29 @@ pub(super) fn all(resources: &[&Resource<'_>], form: Form) -> Map<String, Value>
         found.insert(format!("{name}List"), list(resource, &name, form));
         let mut kind = definition(type_name(own), schema, form);
         mark(&mut kind, resource.group, resource.version, resource.kind);
+        if !resource.optional.is_empty() {
+            loosen(&mut kind, &mut found, &name, resource.optional, form);
+        }
         found.insert(name, kind);
     }
     found
+}
+
+/// Gives a kind a spec of its own, in which some fields are not required.
+fn loosen(kind: &mut Value, found: &mut Map<String, Value>, name: &str, optional: &[&str], form: Form) {
+    let spec = format!("{name}Spec");
+    let Some(property) = kind.pointer_mut("/properties/spec") else { return };
+    let of = |name: &str| reference(name, form)["$ref"].to_string();
+    let Some((strict, mut loose)) =
+        found.iter().find(|(name, _)| property.to_string().contains(&of(name))).map(|(n, v)| (n.clone(), v.clone()))
+    else {
+        return;
+    };
+    if let Some(required) = loose.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|field| !optional.iter().any(|optional| field == optional));
+    }
+    *property = property.to_string().replace(&of(&strict), &of(&spec)).parse().unwrap_or_default();
+    found.insert(spec, loose);
 }
 
 /// Types that belong to no kind.

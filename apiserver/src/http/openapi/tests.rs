@@ -23,6 +23,7 @@ fn deployment(group: &'static str, version: &'static str) -> Resource<'static> {
         namespaced: true,
         verbs: VERBS,
         subresources: vec![sub("status", group, version, "Deployment"), sub("scale", "autoscaling", "v1", "Scale")],
+        optional: if version == "v1" { &[] } else { &["selector"] },
         json_schema: root::<Deployment>(),
     }
 }
@@ -36,6 +37,7 @@ fn resources() -> Vec<Resource<'static>> {
         namespaced,
         verbs: VERBS,
         subresources: vec![Subresource { name: "binding", group: "", version: "v1", kind: "Binding", verbs: &["create"] }],
+        optional: &[],
         json_schema,
     };
     vec![
@@ -100,6 +102,15 @@ fn old_versions_are_their_own_kinds() {
     let kind = &document["components"]["schemas"]["io.k8s.api.extensions.v1beta1.Deployment"];
     assert_eq!(kind["x-kubernetes-group-version-kind"][0]["group"], "extensions");
     assert!(document["paths"]["/apis/extensions/v1beta1/namespaces/{namespace}/deployments"]["post"].is_object());
+    // They did not insist on a selector, and a client that checks by the document must know.
+    let spec =
+        |document: &Value, version: &str| document["definitions"][format!("io.k8s.api.{version}.DeploymentSpec")]["required"].clone();
+    let v2 = parsed(&v2_document(&resources()));
+    check_references(&v2, &v2);
+    assert_eq!(spec(&v2, "extensions.v1beta1"), json!(["template"]));
+    assert_eq!(spec(&v2, "apps.v1"), json!(["selector", "template"]));
+    let property = v2["definitions"]["io.k8s.api.extensions.v1beta1.Deployment"]["properties"]["spec"].to_string();
+    assert!(property.contains("#/definitions/io.k8s.api.extensions.v1beta1.DeploymentSpec"), "{property}");
 }
 
 #[test]
