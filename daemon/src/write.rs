@@ -1,0 +1,41 @@
+//! Writes whose answers are read only as far as who was written and at which revision: everything else about the object comes back
+//! through the watch.
+
+use kube::{Client, core::request};
+use serde::Deserialize;
+
+/// What the API server answered about an object that was written.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Written {
+    /// Its name, which the server may have generated.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    resource_version: String,
+}
+
+impl Written {
+    /// The revision of the write; 0 where the answer names none.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.resource_version.parse().unwrap_or(0)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    metadata: Written,
+}
+
+/// A request as the client library's builders give it.
+pub type Request = Result<http::Request<Vec<u8>>, request::Error>;
+
+/// Sends a request that writes one object.
+///
+/// # Errors
+/// As the client's: the Status the server answered, or why there was no answer.
+pub async fn send(client: &Client, request: Request) -> kube::Result<Written> {
+    client.request::<Answer>(request.map_err(kube::Error::BuildRequest)?).await.map(|answer| answer.metadata)
+}
