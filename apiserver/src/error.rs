@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     kinds::{Kind, field::Errors},
-    registry::patch::PatchError,
+    registry::{apply::Conflicts, patch::PatchError},
 };
 
 /// A refusal or failure, told as a Status.
@@ -123,6 +123,15 @@ impl ApiError {
     pub fn stale(kind: &Kind, name: &str) -> Self {
         let why = "the object has been modified; please apply your changes to the latest version and try again";
         Self::conflict(kind.plural, kind.group(), name, why)
+    }
+
+    /// 409 for an apply that would change what others own.
+    #[must_use]
+    pub fn apply_conflict(conflicts: &Conflicts) -> Self {
+        let error = Self::new(409, "Conflict", conflicts.to_string());
+        let cause =
+            |error: Self, (who, path): (String, String)| error.cause("FieldManagerConflict", &format!("conflict with {who}"), &path);
+        conflicts.list().into_iter().fold(error, cause)
     }
 
     /// 422: the object breaks its kind's rules.

@@ -210,13 +210,13 @@ async fn run(mut tasks: Tasks, server: Server, options: Options) -> Result<()> {
     let address = server.address();
     let (scheduler, controllers, kubelet) = (options.scheduler, options.controllers, options.kubelet);
     if let Some(config) = scheduler {
-        tasks.spawn("scheduler", mini_scheduler::run(client(address, "mini-scheduler")?, config, tasks.child()));
+        tasks.spawn("scheduler", mini_scheduler::run(client(address, mini_scheduler::AGENT)?, config, tasks.child()));
     }
     if let Some(config) = controllers {
-        tasks.spawn("controllers", mini_controllers::run(client(address, "mini-controllers")?, config, tasks.child()));
+        tasks.spawn("controllers", mini_controllers::run(client(address, mini_controllers::AGENT)?, config, tasks.child()));
     }
     if let Some(config) = kubelet {
-        tasks.spawn("kubelet", mini_kubelet::run(client(address, "mini-kubelet")?, config, tasks.child()));
+        tasks.spawn("kubelet", mini_kubelet::run(client(address, mini_kubelet::AGENT)?, config, tasks.child()));
     }
     tasks.spawn("apiserver", server.serve());
     tasks.join().await

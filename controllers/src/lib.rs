@@ -52,6 +52,9 @@ controllers! {
     root_ca,
 }
 
+/// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.
+pub const AGENT: &str = "kube-controller-manager";
+
 /// Runs the controllers that `config` names until `tasks` is asked to stop.
 ///
 /// # Errors

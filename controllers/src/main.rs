@@ -10,6 +10,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> std::process::ExitCode {
     let Args { process, connect, config } = Args::parse();
     process::run("mini-controllers", &process, |tasks| {
-        Box::pin(async move { mini_controllers::run(connect.client("mini-controllers").await?, config, tasks).await })
+        Box::pin(async move { mini_controllers::run(connect.client(mini_controllers::AGENT).await?, config, tasks).await })
     })
 }

@@ -27,3 +27,6 @@ mod worker;
 
 pub use config::{Args, Config};
 pub use fleet::run;
+
+/// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.
+pub const AGENT: &str = "kubelet";

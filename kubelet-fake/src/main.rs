@@ -10,6 +10,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> std::process::ExitCode {
     let Args { process, connect, config } = Args::parse();
     process::run("mini-kubelet", &process, |tasks| {
-        Box::pin(async move { mini_kubelet::run(connect.client("kubelet").await?, config, tasks).await })
+        Box::pin(async move { mini_kubelet::run(connect.client(mini_kubelet::AGENT).await?, config, tasks).await })
     })
 }

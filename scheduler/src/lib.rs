@@ -76,6 +76,9 @@ impl Default for Config {
     }
 }
 
+/// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.
+pub const AGENT: &str = "kube-scheduler";
+
 /// Schedules pods until the token of `tasks` is cancelled. Outages of the API server are waited out.
 ///
 /// # Errors

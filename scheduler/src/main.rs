@@ -10,6 +10,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> std::process::ExitCode {
     let Args { process, connect, config } = Args::parse();
     process::run("mini-scheduler", &process, |tasks| {
-        Box::pin(async move { mini_scheduler::run(connect.client("kube-scheduler").await?, config, tasks).await })
+        Box::pin(async move { mini_scheduler::run(connect.client(mini_scheduler::AGENT).await?, config, tasks).await })
     })
 }

@@ -1,6 +1,7 @@
 //! The one test binary: every test that is about more than one room.
 
 mod alone;
+mod api_apply;
 mod api_watch;
 mod api_writes;
 mod bad_input;

@@ -88,9 +88,10 @@ impl Http {
         self.send("PUT", path, &[("content-type", "application/json")], body.to_string()).await
     }
 
-    /// PATCH of the kind `form`: `merge`, `strategic-merge` or `json`.
+    /// PATCH of the kind `form`: `merge`, `strategic-merge`, `json` or `apply`.
     pub async fn patch(&self, path: &str, form: &str, body: &Value) -> Answer {
-        self.send("PATCH", path, &[("content-type", &format!("application/{form}-patch+json"))], body.to_string()).await
+        let notation = if form == "apply" { "yaml" } else { "json" };
+        self.send("PATCH", path, &[("content-type", &format!("application/{form}-patch+{notation}"))], body.to_string()).await
     }
 
     /// DELETE.

@@ -44,6 +44,8 @@ pub struct Params {
     pub dry_run: Vec<String>,
     /// `fieldManager`.
     pub field_manager: String,
+    /// `force`, of apply patches.
+    pub force: Option<bool>,
     /// `fieldValidation`.
     pub field_validation: String,
     /// `includeObject`, of Tables.
@@ -82,6 +84,7 @@ impl Params {
                 "timeoutSeconds" => params.timeout = u64::try_from(number(&value)?).ok(),
                 "dryRun" => params.dry_run.push(value),
                 "fieldManager" => params.field_manager = value,
+                "force" => params.force = Some(boolean(&value)),
                 "fieldValidation" => params.field_validation = value,
                 "includeObject" => params.include_object = value,
                 "gracePeriodSeconds" => params.grace_period = Some(number(&value)?),

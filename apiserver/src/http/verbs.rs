@@ -20,7 +20,11 @@ use super::{
 };
 use crate::{
     error::{ApiError, Result},
-    kinds::{Kind, subresource::Action},
+    kinds::{
+        Kind,
+        field::{Errors, Path},
+        subresource::Action,
+    },
     registry::{Call, Patch, Written, delete::Deleted},
 };
 
@@ -71,7 +75,7 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
         }
         (&Method::PATCH, Some(name)) => {
             let mut call = call(app, &ask, &params, "PatchOptions")?;
-            let (form, body) = patch_body(&ask)?;
+            let (form, body) = patch_body(&ask, &params)?;
             let written = app.registry.patch(&mut call, name, None, form, &body).await?;
             written_answer(kind, &ask, accept, &written, &call)?
         }
@@ -128,7 +132,7 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
         }
         (&Method::PATCH, None) if known => {
             let mut call = call(app, ask, params, "PatchOptions")?;
-            let (form, body) = patch_body(ask)?;
+            let (form, body) = patch_body(ask, params)?;
             let written = app.registry.patch(&mut call, name, Some(subresource), form, &body).await?;
             written_answer(kind, ask, accept, &written, &call)
         }
@@ -146,7 +150,7 @@ async fn scale(app: &App, ask: &Ask<'_>, params: &Params, name: &str) -> Result<
         }
         Method::PATCH => {
             let mut call = call(app, ask, params, "PatchOptions")?;
-            let (form, body) = patch_body(ask)?;
+            let (form, body) = patch_body(ask, params)?;
             app.registry.set_scale(&mut call, name, Some(form), &body).await?
         }
         _ => return Err(ApiError::method_not_allowed()),
@@ -212,15 +216,24 @@ fn json_body(ask: &Ask<'_>) -> Result<Bytes> {
     }
 }
 
-fn patch_body(ask: &Ask<'_>) -> Result<(Patch, Bytes)> {
+fn patch_body(ask: &Ask<'_>, params: &Params) -> Result<(Patch, Bytes)> {
     let form = match media_type(ask.headers) {
         "application/json-patch+json" => Patch::Json,
         "application/merge-patch+json" => Patch::Merge,
         "application/strategic-merge-patch+json" => Patch::Strategic,
-        "application/apply-patch+yaml" | "application/apply-patch+cbor" => return Err(ApiError::not_implemented("server-side apply")),
+        "application/apply-patch+yaml" => Patch::Apply { force: params.force == Some(true) },
         _ => return Err(ApiError::unknown_patch()),
     };
-    Ok((form, ask.body.clone()))
+    let mut errors = Errors::new();
+    match form {
+        Patch::Apply { .. } if params.field_manager.is_empty() => {
+            errors.required(&Path::new("fieldManager"), "is required for apply patch")
+        }
+        Patch::Apply { .. } => return Ok((form, encoding::from_yaml(&ask.body)?)),
+        _ if params.force.is_some() => errors.forbidden(&Path::new("force"), "may not be specified for non-apply patch"),
+        _ => return Ok((form, ask.body.clone())),
+    }
+    Err(ApiError::invalid("PatchOptions", "meta.k8s.io", "", &errors))
 }
 
 fn media_type(headers: &HeaderMap) -> &str {

@@ -24,13 +24,13 @@ impl Registry {
         let value = codec::read(self.kind(call), self.version(call), body, call)?;
         // Admission judges by what is acknowledged, such as a namespace the same client has just created.
         self.fresh().await;
-        self.create_value(call, &value).await
+        self.create_value(call, &value, None).await
     }
 
-    /// Creates the object of a tree that the codec has read.
-    pub(super) async fn create_value(&self, call: &mut Call, value: &Value) -> Result<Written> {
+    /// Creates the object of a tree that the codec has read. `owned` says who owns what of it, where that is settled.
+    pub(super) async fn create_value(&self, call: &mut Call, value: &Value, owned: Option<Vec<managed::Entry>>) -> Result<Written> {
         for _ in 1..GENERATED_TRIES {
-            match self.create_once(call, value).await? {
+            match self.create_once(call, value, owned.as_deref()).await? {
                 Some(written) => return Ok(written),
                 // A generated name was taken: another one will do.
                 None => continue,
@@ -40,7 +40,7 @@ impl Registry {
         Err(ApiError::already_exists(self.kind(call), taken))
     }
 
-    async fn create_once(&self, call: &mut Call, value: &Value) -> Result<Option<Written>> {
+    async fn create_once(&self, call: &mut Call, value: &Value, owned: Option<&[managed::Entry]>) -> Result<Option<Written>> {
         let kind = self.kind(call);
         let mut object = codec::object(kind, value)?;
         let generated = name(kind, call, &mut *object)?;
@@ -48,7 +48,10 @@ impl Registry {
         let given =
             object.meta_mut().managed_fields.take().map(|given| serde_json::to_vec(&given).and_then(|json| serde_json::from_slice(&json)));
         let entries = given.transpose().map_err(|error| ApiError::bad_request(error.to_string()))?;
-        let managed = self.track(call, entries, None, self.written(call, &*object)?, None)?;
+        let managed = match owned {
+            Some(owned) => managed::encode(owned)?,
+            None => self.track(call, entries, None, self.written(call, &*object)?, None)?,
+        };
         let name = object.meta().name.clone().unwrap_or_default();
         let mut attempt = Attempt::new(kind, Verb::Create, &call.namespace, &name, None, &mut *object);
         let holds = self.admit(&mut attempt).await?;
@@ -111,7 +114,7 @@ impl Registry {
             operation: managed::Operation::Update,
         };
         let entries = managed::track(&(version.schema)(), entries, old.as_ref(), &new, &who, call.now);
-        entries.map(|entries| serde_json::to_string(&entries)).transpose().map_err(|error| ApiError::internal(error.to_string()))
+        managed::encode(&entries.unwrap_or_default())
     }
 }
 

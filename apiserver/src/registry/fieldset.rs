@@ -46,6 +46,21 @@ pub struct Tree {
     pub children: FieldSet,
 }
 
+/// As error messages show it: `.spec`, `[name="c"]`, `[="x"]`, `[3]`.
+impl fmt::Display for PathElement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathElement::Field(name) => write!(f, ".{name}"),
+            PathElement::Key(keys) => {
+                let keys: Vec<String> = keys.iter().map(|(name, value)| format!("{name}={}", value.0)).collect();
+                write!(f, "[{}]", keys.join(","))
+            }
+            PathElement::Value(value) => write!(f, "[={}]", value.0),
+            PathElement::Index(at) => write!(f, "[{at}]"),
+        }
+    }
+}
+
 impl PathElement {
     /// The text form: `f:spec`, `k:{"name":"c"}`.
     fn print(&self) -> String {
@@ -143,6 +158,22 @@ impl FieldSet {
             [last] => self.get(last).is_some_and(|n| n.member),
             [first, rest @ ..] => self.get(first).is_some_and(|n| n.children.contains(rest)),
         }
+    }
+
+    /// Every path in the set, in order.
+    pub fn paths(&self) -> Vec<Vec<&PathElement>> {
+        fn walk<'s>(set: &'s FieldSet, above: &[&'s PathElement], out: &mut Vec<Vec<&'s PathElement>>) {
+            for (element, node) in &set.nodes {
+                let path = [above, &[element]].concat();
+                walk(&node.children, &path, out);
+                if node.member {
+                    out.push(path);
+                }
+            }
+        }
+        let mut out = Vec::new();
+        walk(self, &[], &mut out);
+        out
     }
 
     /// Puts `node` in the place of `element`. Cheapest when the elements come in order. Empty nodes are left out.

@@ -17,7 +17,10 @@ use serde_json::{Value, value::RawValue};
 
 use self::compare::compare;
 use super::fieldset::{FieldSet, PathElement, Tree};
-use crate::schema::Schema;
+use crate::{
+    error::{ApiError, Result},
+    schema::Schema,
+};
 
 /// Update entries beyond this number are merged, oldest first.
 const MAX_UPDATE_MANAGERS: usize = 10;
@@ -144,8 +147,17 @@ pub fn track(
     Some(entries).filter(|e| !e.is_empty())
 }
 
+/// The entries as they are stored; `None` if there are none.
+///
+/// # Errors
+/// 500 when a time cannot be written.
+pub fn encode(entries: &[Entry]) -> Result<Option<String>> {
+    let json = (!entries.is_empty()).then(|| serde_json::to_string(entries));
+    json.transpose().map_err(|error| ApiError::internal(error.to_string()))
+}
+
 /// Fields that are the server's own and never belong to a manager.
-static NOBODYS: LazyLock<FieldSet> = LazyLock::new(|| {
+pub(super) static NOBODYS: LazyLock<FieldSet> = LazyLock::new(|| {
     let field = |name: &str| PathElement::Field(name.into());
     let mut metadata = Tree::leaf();
     for name in
@@ -176,8 +188,7 @@ fn lose(entry: &mut Entry, changed: &FieldSet, removed: &FieldSet) -> bool {
 
 /// Gives the writer what it changed.
 fn gain(entries: &mut Vec<Entry>, changed: &FieldSet, who: &Writer<'_>, now: Timestamp) {
-    // Upstream keeps whole seconds; a second is always in range, since `now` was.
-    let time = Timestamp::from_second(now.as_second()).ok().map(Time);
+    let time = whole_second(now);
     let own = entries.iter_mut().find(|e| is_writer(e, who));
     match own {
         Some(entry) => {
@@ -197,7 +208,13 @@ fn gain(entries: &mut Vec<Entry>, changed: &FieldSet, who: &Writer<'_>, now: Tim
     }
 }
 
-fn is_writer(entry: &Entry, who: &Writer<'_>) -> bool {
+/// A moment as entries keep it. A whole second is always in range, since `now` was.
+pub(super) fn whole_second(now: Timestamp) -> Option<Time> {
+    Timestamp::from_second(now.as_second()).ok().map(Time)
+}
+
+/// Whether an entry is that of this writer.
+pub(super) fn is_writer(entry: &Entry, who: &Writer<'_>) -> bool {
     text(&entry.manager) == who.manager
         && text(&entry.operation) == who.operation.as_str()
         && text(&entry.subresource) == who.subresource.unwrap_or("")
@@ -251,7 +268,8 @@ fn identity(entry: &Entry) -> (&str, &str, &str) {
     (text(&entry.manager), text(&entry.api_version), text(&entry.subresource))
 }
 
-fn order(a: &Entry, b: &Entry) -> Ordering {
+/// The order of entries.
+pub(super) fn order(a: &Entry, b: &Entry) -> Ordering {
     text(&a.operation).cmp(text(&b.operation)).then_with(|| seconds(a).cmp(&seconds(b))).then_with(|| identity(a).cmp(&identity(b)))
 }
 

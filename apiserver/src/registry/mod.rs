@@ -12,6 +12,8 @@ use mini_daemon::clock;
 use mini_store::{Expect, Store};
 use serde_json::Value;
 
+pub mod apply;
+mod applying;
 pub mod codec;
 mod create;
 pub mod delete;

@@ -34,6 +34,7 @@ impl Registry {
             None => serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))?,
             Some(Patch::Json) => patch::json(&before, body)?,
             Some(Patch::Merge | Patch::Strategic) => patch::merge(&before, body)?,
+            Some(Patch::Apply { .. }) => return Err(ApiError::not_implemented("server-side apply of a scale")),
         };
         let replicas = match &after["spec"]["replicas"] {
             Value::Null => 0,

@@ -28,6 +28,11 @@ pub enum Patch {
     Merge,
     /// Kubernetes' own, which knows which lists are maps.
     Strategic,
+    /// Server-side apply; it may take what others own only if it is forced.
+    Apply {
+        /// Whether it is.
+        force: bool,
+    },
 }
 
 /// How a new state comes about: given, or made from the old one.
@@ -49,7 +54,7 @@ struct Candidate {
 
 impl Part {
     /// The field the part is or is in, which is also how managedFields name its subresource.
-    fn field(self) -> Option<&'static str> {
+    pub(super) fn field(self) -> Option<&'static str> {
         match self {
             Self::Main => None,
             Self::Only(pointer) => pointer.split('/').nth(1),
@@ -83,7 +88,7 @@ impl Registry {
         }
         let found = self.find_object(call, name).await;
         if found.is_none() && self.kind(call).create_on_update && part == Part::Main && !has_revision(&value) {
-            return self.create_value(call, &value).await;
+            return self.create_value(call, &value, None).await;
         }
         self.change(call, name, part, &Change::Put(value)).await
     }
@@ -94,7 +99,12 @@ impl Registry {
     /// As [`Registry::update`], and 400 or 422 for a patch that is none or does not fit.
     pub async fn patch(&self, call: &mut Call, name: &str, subresource: Option<&str>, form: Patch, body: &[u8]) -> Result<Written> {
         let part = self.part(call, subresource)?;
-        self.change(call, name, part, &Change::Patch(form, body)).await
+        match form {
+            Patch::Apply { force } if part == Part::Main && self.find_object(call, name).await.is_none() => {
+                self.create_applied(call, name, force, body).await
+            }
+            form => self.change(call, name, part, &Change::Patch(form, body)).await,
+        }
     }
 
     /// Changes an object as a subresource's body says.
@@ -165,7 +175,14 @@ impl Registry {
             (Part::Only(_), _) => codec::view(&json, part.field().unwrap_or_default()).map_err(wrong)?,
             _ => tree(&json)?,
         };
+        let live: Option<Vec<managed::Entry>> = managed.map(serde_json::from_str).transpose().map_err(wrong)?;
+        let mut owned = None;
         let mut new = match change {
+            Change::Patch(Patch::Apply { force }, body) => {
+                let (new, entries) = self.applied(call, part, *force, body, &old, live.as_deref().unwrap_or_default())?;
+                owned = Some(entries);
+                new
+            }
             Change::Patch(form, body) => self.patched(call, part, *form, body, &mut old)?,
             Change::Put(value) => value.clone(),
             Change::Act(..) => unreachable!("handled above"),
@@ -173,7 +190,6 @@ impl Registry {
         let pinned = check(kind, call, name, &new, &old, matches!(change, Change::Put(_)))?;
         let given = take_managed(&mut new)?;
         take_managed(&mut old)?;
-        let live: Option<Vec<managed::Entry>> = managed.map(serde_json::from_str).transpose().map_err(wrong)?;
         let entries = managed::live_or_new(live.as_deref(), given.as_deref(), part != Part::Main);
         let (mut object, written) = match part {
             Part::Main => {
@@ -192,9 +208,14 @@ impl Registry {
         };
         meta::restore(object.meta_mut(), before.meta());
         kind.behaviour.defaults(&mut *object);
-        // Defaults are no part's business: a part is what was written. Of the whole, all that came of it counts.
-        let written = written.map_or_else(|| self.written(call, &*object), Ok)?;
-        let managed = self.track(call, entries, Some(old), written, part.field())?;
+        let managed = match owned {
+            Some(entries) => managed::encode(&entries)?,
+            None => {
+                // Defaults are no part's business: a part is what was written. Of the whole, all that came of it counts.
+                let written = written.map_or_else(|| self.written(call, &*object), Ok)?;
+                self.track(call, entries, Some(old), written, part.field())?
+            }
+        };
         Ok(Candidate { object, managed, before, pinned })
     }
 
@@ -215,6 +236,7 @@ impl Registry {
             Patch::Json => patch::json(before, body),
             Patch::Merge => patch::merge(before, body),
             Patch::Strategic => patch::strategic(&(version.schema)(), before, body),
+            Patch::Apply { .. } => unreachable!("`applied` does that"),
         }?;
         if let (Part::Only(_), Some(map)) = (part, after.as_object_mut()) {
             map.retain(|field, _| matches!(field.as_str(), "metadata" | "apiVersion" | "kind") || part.field() == Some(field));
