@@ -7,6 +7,7 @@ mod api_writes;
 mod bad_input;
 mod kube_rs;
 mod path;
+mod python;
 mod replay;
 mod story;
 mod tidy;

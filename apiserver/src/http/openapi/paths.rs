@@ -6,7 +6,12 @@ use super::definitions::{conventional, name, reference};
 use super::{Form, Resource};
 
 /// What a PATCH may contain.
-const PATCH_TYPES: &[&str] = &["application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"];
+const PATCH_TYPES: &[&str] = &[
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+    "application/apply-patch+yaml",
+];
 /// What a body may be, and what is answered.
 const TYPES: &[&str] = &["application/json", "application/yaml"];
 

@@ -118,6 +118,14 @@ fn items_are_merged_by_key_in_the_order_of_the_applier() {
 }
 
 #[test]
+fn a_key_that_is_left_out_has_its_default() {
+    let mut stage = Stage::new(Schema::of::<Service>());
+    stage.object = json!({ "spec": { "ports": [{ "port": 80, "protocol": "TCP" }] } });
+    stage.apply("alice", &json!({ "spec": { "ports": [{ "port": 80, "name": "web" }] } }), false).unwrap();
+    assert_eq!(stage.object, json!({ "spec": { "ports": [{ "port": 80, "protocol": "TCP", "name": "web" }] } }));
+}
+
+#[test]
 fn an_apply_that_says_nothing_new_changes_nothing() {
     let mut stage = Stage::new(Schema::of::<Pod>());
     let pod = json!({ "spec": { "containers": [{ "name": "c", "image": "i", "env": [{ "name": "A", "value": "1" }] }] } });

@@ -211,12 +211,16 @@ fn keyed<'v>(of: &ListType, items: &'v [Value]) -> Vec<(PathElement, &'v Value)>
     keyed
 }
 
+/// The key fields that may be left out, with what they mean then: upstream's types have these defaults in their schema.
+static KEY_DEFAULTS: LazyLock<[(&str, Value); 1]> = LazyLock::new(|| [("protocol", Value::String("TCP".to_owned()))]);
+
 /// What tells an item of a list apart from the others.
 pub fn element(of: &ListType, item: &Value) -> PathElement {
     match &of.kind {
         ListKind::Map(keys) => {
-            let mut found: Vec<(Box<str>, Scalar)> =
-                keys.iter().filter_map(|key| Some((key.clone(), Scalar(item.get(key.as_ref())?.clone())))).collect();
+            let default = |key: &str| KEY_DEFAULTS.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
+            let value = |key: &str| item.get(key).or_else(|| default(key)).cloned();
+            let mut found: Vec<(Box<str>, Scalar)> = keys.iter().filter_map(|key| Some((key.clone(), Scalar(value(key)?)))).collect();
             found.sort();
             PathElement::Key(found.into())
         }
