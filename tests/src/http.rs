@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -16,6 +17,26 @@ use serde_json::Value;
 pub struct Http {
     client: Client<HttpConnector, Full<Bytes>>,
     base: String,
+}
+
+/// A watch that is being read.
+pub struct Frames {
+    body: Incoming,
+    rest: Vec<u8>,
+}
+
+impl Frames {
+    /// The next frame; `None` when the server has ended the watch.
+    pub async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.rest.drain(..=end).collect();
+                return serde_json::from_slice(&line).ok();
+            }
+            let frame = self.body.frame().await?.ok()?;
+            self.rest.extend_from_slice(frame.data_ref()?);
+        }
+    }
 }
 
 /// A whole answer.
@@ -71,6 +92,16 @@ impl Http {
         let (code, headers) = (answer.status().as_u16(), answer.headers().clone());
         let body = answer.into_body().collect().await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}")).to_bytes();
         Answer { code, headers, body }
+    }
+
+    /// Begins a watch.
+    ///
+    /// # Panics
+    /// When the server cannot be reached.
+    pub async fn watch(&self, path: &str) -> Frames {
+        let request = Request::get(format!("{}{path}", self.base)).body(Full::default()).expect("a request");
+        let answer = self.client.request(request).await.unwrap_or_else(|error| panic!("watch {path}: {error:?}"));
+        Frames { body: answer.into_body(), rest: Vec::new() }
     }
 
     /// GET, JSON.
