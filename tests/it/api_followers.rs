@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use mini_daemon::tasks::detach;
 use mini_tests::{http::Http, wait_for};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
@@ -177,10 +178,10 @@ async fn whoever_follows_sees_what_a_list_shows() {
         };
         let followers = SELECTIONS.iter().flat_map(|selection| [(*selection, false), (*selection, true)]).enumerate();
         let followers: Vec<_> =
-            followers.map(|(number, (selection, streamed))| tokio::task::spawn(follower(number, selection, streamed).follow())).collect();
+            followers.map(|(number, (selection, streamed))| detach("follower", follower(number, selection, streamed).follow())).collect();
         let writers = (0..WRITERS).map(|writer| {
             let (http, mut dice) = (http.clone(), StdRng::seed_from_u64(round * 100 + writer));
-            tokio::task::spawn(async move {
+            detach("writer", async move {
                 for _ in 0..WRITES {
                     write(&http, &mut dice).await;
                 }
