@@ -28,7 +28,7 @@ macro_rules! steps {
     };
 }
 
-steps![namespace_lifecycle, default_tolerations, priority, service_account, node_taints, service_addresses];
+steps![namespace_lifecycle, limit_ranger, default_tolerations, priority, service_account, node_taints, service_addresses];
 
 /// What is being done to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,8 +106,17 @@ impl Cluster<'_> {
 
     /// All objects of the resource.
     fn all<K: Type>(&self, plural: &str) -> Vec<K> {
+        self.within(plural, &Range::default())
+    }
+
+    /// All objects of the resource in a namespace.
+    fn in_namespace<K: Type>(&self, plural: &str, namespace: &str) -> Vec<K> {
+        self.within(plural, &Range { namespace: Some(namespace.to_owned()), ..Range::default() })
+    }
+
+    fn within<K: Type>(&self, plural: &str, range: &Range) -> Vec<K> {
         let Some(index) = self.index(plural) else { return Vec::new() };
-        let listing = self.cache.list(index, &Range::default(), &Select::default());
+        let listing = self.cache.list(index, range, &Select::default());
         let decode = |item: &std::sync::Arc<Item>| self.table[index].behaviour.decode(&item.json).ok();
         listing.items.iter().filter_map(decode).map(|object| cast::<K>(&*object).clone()).collect()
     }
