@@ -186,6 +186,15 @@ pub fn ip(value: &str) -> Vec<String> {
     vec![error.to_owned()]
 }
 
+/// An IP address in the one form that names are compared in.
+pub fn canonical_ip(value: &str) -> Vec<String> {
+    let errors = ip(value);
+    match value.parse::<IpAddr>() {
+        Ok(address) if errors.is_empty() && address.to_string() != value => vec![format!("must be in canonical form (\"{address}\")")],
+        _ => errors,
+    }
+}
+
 /// A name that can be one segment of a path: objects that may be called nearly anything (roles, for one).
 pub fn path_segment(value: &str) -> Vec<String> {
     if matches!(value, "." | "..") {
@@ -401,6 +410,8 @@ mod tests {
             assert_eq!(ip(bad), ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"], "{bad}");
         }
         assert_eq!(ip("010.1.1.1"), ["must not have leading 0s"]);
+        assert_eq!(canonical_ip("fd00::1"), NONE);
+        assert_eq!(canonical_ip("FD00:0::1"), ["must be in canonical form (\"fd00::1\")"]);
         assert_eq!(ip("::ffff:1.2.3.4"), ["must not be an IPv4-mapped IPv6 address"]);
     }
 

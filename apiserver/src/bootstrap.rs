@@ -1,4 +1,4 @@
-//! What every cluster has from its first moment: its namespaces and the `kubernetes` Service.
+//! What every cluster has from its first moment: its namespaces, the priorities of its own parts, and the `kubernetes` Service.
 
 use serde_json::json;
 
@@ -9,6 +9,16 @@ use crate::{
 
 const NAMESPACES: &[&str] = &["default", "kube-system", "kube-public", "kube-node-lease"];
 
+/// The priority classes of the cluster's own parts.
+const CLASSES: &[(&str, i32, &str)] = &[
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+    ("system-node-critical", 2_000_001_000, "Used for system critical pods that must not be moved from their current node."),
+];
+
 /// Creates what is missing.
 ///
 /// # Errors
@@ -17,6 +27,12 @@ pub(crate) async fn bootstrap(registry: &Registry, host: &str, port: u16) -> Res
     for name in NAMESPACES {
         let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
         create(registry, "namespaces", "", name, &namespace.to_string()).await?;
+    }
+    for (name, value, description) in CLASSES {
+        let class = json!({
+            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": { "name": name }, "value": value, "description": description,
+        });
+        create(registry, "priorityclasses", "", name, &class.to_string()).await?;
     }
     let service = json!({
         "apiVersion": "v1", "kind": "Service",

@@ -7,6 +7,7 @@ mod api_watch;
 mod api_writes;
 mod bad_input;
 mod kube_rs;
+mod kubectl_create;
 mod path;
 mod python;
 mod replay;

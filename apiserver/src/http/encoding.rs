@@ -9,6 +9,7 @@ use crate::{
     error::{ApiError, Result},
     kinds::{Kind, Version},
     registry::codec,
+    schema::{Schema, decode, protobuf},
 };
 
 /// What shape the client wants objects in.
@@ -150,6 +151,26 @@ pub fn from_yaml(body: &[u8]) -> Result<Bytes> {
     let value: Value =
         serde_yaml::from_str(text).map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: yaml: {error}")))?;
     serde_json::to_vec(&value).map(Bytes::from).map_err(|error| ApiError::bad_request(error.to_string()))
+}
+
+/// Protobuf as JSON.
+///
+/// # Errors
+/// 400 when it is no object of `schema`.
+pub fn from_protobuf(schema: &Schema, body: &[u8]) -> Result<Bytes> {
+    let (version, wanted) = schema.as_struct().and_then(|of| of.qualified_name().split_once('.')).unwrap_or_default();
+    let value = protobuf::read(schema, body).map_err(|refusal| match refusal {
+        protobuf::Refusal::Unrecognized(why) => {
+            let shown = decode::dump(body);
+            ApiError::bad_request(format!("the object provided is unrecognized (must be of type {wanted}): {why} ({shown})"))
+        }
+        protobuf::Refusal::Malformed { said, fault } => {
+            let kind = if said.kind.is_empty() { wanted } else { &said.kind };
+            let version = said.api_version.rsplit('/').next().filter(|text| !text.is_empty()).unwrap_or(version);
+            ApiError::bad_request(format!("{kind} in version {version:?} cannot be handled as a {wanted}: {fault}"))
+        }
+    })?;
+    serde_json::to_vec(&value).map(Bytes::from).map_err(|error| ApiError::internal(format!("write JSON: {error}")))
 }
 
 #[cfg(test)]

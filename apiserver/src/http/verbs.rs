@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
+use k8s_openapi::{api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::DeleteOptions};
 use mini_daemon::clock;
 use serde_json::json;
 
@@ -26,6 +26,7 @@ use crate::{
         subresource::Action,
     },
     registry::{Call, Patch, Written, delete::Deleted},
+    schema::Schema,
 };
 
 /// One request for a resource.
@@ -53,6 +54,9 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
     if let Some(subresource) = ask.target.subresource.clone() {
         return part(app, &ask, &params, accept, &subresource).await;
     }
+    if !kind.verbs.contains(&verb(&ask, &params)) {
+        return Err(ApiError::method_not_allowed());
+    }
     let mut response = match (&ask.method, &ask.target.name) {
         (&Method::GET, _) if params.watch => watching(app, &ask, &params, accept).await?,
         (&Method::GET, None) => {
@@ -65,12 +69,12 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
         }
         (&Method::POST, None) if kind.namespaced == ask.target.namespace.is_some() => {
             let mut call = call(app, &ask, &params, "CreateOptions")?;
-            let written = app.registry.create(&mut call, &json_body(&ask)?).await?;
+            let written = app.registry.create(&mut call, &json_body(&ask, own(kind, &ask))?).await?;
             written_answer(kind, &ask, accept, &written, &call)?
         }
         (&Method::PUT, Some(name)) => {
             let mut call = call(app, &ask, &params, "UpdateOptions")?;
-            let written = app.registry.update(&mut call, name, None, &json_body(&ask)?).await?;
+            let written = app.registry.update(&mut call, name, None, &json_body(&ask, own(kind, &ask))?).await?;
             written_answer(kind, &ask, accept, &written, &call)?
         }
         (&Method::PATCH, Some(name)) => {
@@ -80,7 +84,7 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
             written_answer(kind, &ask, accept, &written, &call)?
         }
         (&Method::DELETE, Some(name)) => delete(app, &ask, &params, accept, name).await?,
-        (&Method::DELETE, None) if kind.verbs.contains(&"deletecollection") => {
+        (&Method::DELETE, None) => {
             let mut call = call(app, &ask, &params, "DeleteOptions")?;
             let select = params.select(kind.fields)?;
             let gone = app.registry.delete_collection(&mut call, &select, &options(&ask, &params)?).await?;
@@ -92,6 +96,21 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
         warn(&mut response, &[warning.to_owned()]);
     }
     Ok(response)
+}
+
+/// What is asked for, as discovery calls it.
+fn verb(ask: &Ask<'_>, params: &Params) -> &'static str {
+    match (&ask.method, &ask.target.name) {
+        (&Method::GET, _) if params.watch => "watch",
+        (&Method::GET, None) => "list",
+        (&Method::GET, Some(_)) => "get",
+        (&Method::POST, _) => "create",
+        (&Method::PUT, _) => "update",
+        (&Method::PATCH, _) => "patch",
+        (&Method::DELETE, None) => "deletecollection",
+        (&Method::DELETE, Some(_)) => "delete",
+        _ => "",
+    }
 }
 
 async fn watching(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept) -> Result<Response> {
@@ -107,7 +126,9 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
     if subresource == "scale" && kind.scale.is_some() {
         return scale(app, ask, params, name).await;
     }
-    let action = kind.subresources.iter().find(|sub| sub.name == subresource).map(|sub| sub.action);
+    let row = kind.subresources.iter().find(|row| row.name == subresource);
+    let action = row.map(|row| row.action);
+    let schema = row.and_then(|row| row.body).unwrap_or_else(|| own(kind, ask));
     let known = action.is_some() || (subresource == "status" && kind.status);
     match (&ask.method, action) {
         (&Method::GET, Some(Action::Connect(route))) => {
@@ -117,7 +138,7 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
         }
         (&Method::POST, Some(Action::Act(act))) => {
             let mut call = call(app, ask, params, "CreateOptions")?;
-            app.registry.act(&mut call, name, act, &json_body(ask)?).await?;
+            app.registry.act(&mut call, name, act, &json_body(ask, schema)?).await?;
             let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
             whole(StatusCode::CREATED, vec![Bytes::from(status.to_string())], accept.yaml)
         }
@@ -127,7 +148,7 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
         }
         (&Method::PUT, _) if known => {
             let mut call = call(app, ask, params, "UpdateOptions")?;
-            let written = app.registry.update(&mut call, name, Some(subresource), &json_body(ask)?).await?;
+            let written = app.registry.update(&mut call, name, Some(subresource), &json_body(ask, schema)?).await?;
             written_answer(kind, ask, accept, &written, &call)
         }
         (&Method::PATCH, None) if known => {
@@ -146,7 +167,7 @@ async fn scale(app: &App, ask: &Ask<'_>, params: &Params, name: &str) -> Result<
         Method::GET => app.registry.get_scale(ask.target.kind, ask.target.namespace.as_deref().unwrap_or_default(), name).await?,
         Method::PUT => {
             let mut call = call(app, ask, params, "UpdateOptions")?;
-            app.registry.set_scale(&mut call, name, None, &json_body(ask)?).await?
+            app.registry.set_scale(&mut call, name, None, &json_body(ask, Schema::of::<Scale>)?).await?
         }
         Method::PATCH => {
             let mut call = call(app, ask, params, "PatchOptions")?;
@@ -175,7 +196,7 @@ fn options(ask: &Ask<'_>, params: &Params) -> Result<DeleteOptions> {
     let mut options = if ask.body.is_empty() {
         DeleteOptions::default()
     } else {
-        serde_json::from_slice(&json_body(ask)?).map_err(|error| ApiError::bad_request(error.to_string()))?
+        serde_json::from_slice(&json_body(ask, Schema::of::<DeleteOptions>)?).map_err(|error| ApiError::bad_request(error.to_string()))?
     };
     options.grace_period_seconds = options.grace_period_seconds.or(params.grace_period);
     options.propagation_policy = options.propagation_policy.or_else(|| params.propagation.clone());
@@ -206,12 +227,17 @@ fn call(app: &App, ask: &Ask<'_>, params: &Params, options: &str) -> Result<Call
     })
 }
 
-/// The body as JSON, whichever form it came in.
-fn json_body(ask: &Ask<'_>) -> Result<Bytes> {
+/// The type of the kind itself, in the version asked for.
+fn own(kind: &Kind, ask: &Ask<'_>) -> fn() -> Schema {
+    kind.versions[ask.target.version].schema
+}
+
+/// The body as JSON, whichever form it came in. `schema` is what it should be: protobuf does not tell the names of its fields.
+fn json_body(ask: &Ask<'_>, schema: fn() -> Schema) -> Result<Bytes> {
     match media_type(ask.headers) {
         "" | "application/json" => Ok(ask.body.clone()),
         "application/yaml" => encoding::from_yaml(&ask.body),
-        "application/vnd.kubernetes.protobuf" => Err(ApiError::unsupported_media_type("application/json, application/yaml")),
+        "application/vnd.kubernetes.protobuf" => encoding::from_protobuf(&schema(), &ask.body),
         _ => Err(ApiError::unsupported_media_type("application/json, application/yaml, application/vnd.kubernetes.protobuf")),
     }
 }

@@ -42,9 +42,17 @@ pub(super) fn ip(value: &str, path: &Path<'_>, errors: &mut Errors) -> bool {
     is_good
 }
 
+/// A name under which a load balancer is found.
+pub(super) fn hostname(value: &str, path: &Path<'_>, errors: &mut Errors) {
+    errors.invalid_all(path, value, name::dns1123_subdomain(value));
+    if parse(value).is_some() {
+        errors.invalid(path, value, "must be a DNS name, not an IP address");
+    }
+}
+
 /// An IP address that traffic can be sent to.
 pub(super) fn endpoint_ip(value: &str, path: &Path<'_>, errors: &mut Errors) {
-    let Some(address) = value.parse::<IpAddr>().ok().or_else(|| sloppy(value).map(IpAddr::V4)) else {
+    let Some(address) = parse(value) else {
         return errors.invalid(path, value, "must be a valid IP address");
     };
     if address.is_unspecified() {
@@ -65,28 +73,60 @@ pub(super) fn endpoint_ip(value: &str, path: &Path<'_>, errors: &mut Errors) {
     }
 }
 
+/// A network: an address and how many of its bits count.
+#[derive(Clone, Copy)]
+pub(super) struct Network {
+    address: IpAddr,
+    length: u32,
+}
+
+impl Network {
+    /// The network `value` names, in whichever notation.
+    pub(super) fn parse(value: &str) -> Option<Self> {
+        let (address, length) = value.split_once('/')?;
+        let address = parse(address)?;
+        let length = length.bytes().all(|byte| byte.is_ascii_digit()).then(|| length.parse().ok()).flatten()?;
+        (length <= width(address)).then_some(Self { address, length })
+    }
+
+    /// Whether `other` is a part of this network, and not all of it.
+    pub(super) fn strictly_contains(self, other: Self) -> bool {
+        let of = |network: Self| network.bits() & self.mask();
+        self.address.is_ipv4() == other.address.is_ipv4() && self.length < other.length && of(self) == of(other)
+    }
+
+    /// The canonical notation.
+    pub(super) fn canonical(self) -> String {
+        format!("{}/{}", self.address, self.length)
+    }
+
+    fn bits(self) -> u128 {
+        match self.address {
+            IpAddr::V4(v4) => u32::from(v4).into(),
+            IpAddr::V6(v6) => v6.into(),
+        }
+    }
+
+    /// The bits that count.
+    fn mask(self) -> u128 {
+        let all = if self.address.is_ipv4() { u32::MAX.into() } else { u128::MAX };
+        all & !all.checked_shr(self.length).unwrap_or(0)
+    }
+}
+
+fn width(address: IpAddr) -> u32 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
 /// A network in canonical notation.
 pub(super) fn cidr(value: &str, path: &Path<'_>, errors: &mut Errors) {
-    let invalid = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
-    let Some((address, length)) = value.split_once('/') else { return errors.invalid(path, value, invalid) };
-    let zeros = "must not have leading 0s in IP or prefix length";
-    let (Some(parsed), Ok(bits)) = (address.parse::<IpAddr>().ok().or_else(|| sloppy(address).map(IpAddr::V4)), length.parse::<u32>())
-    else {
-        return errors.invalid(path, value, invalid);
+    let (Some(network), Some((address, length))) = (Network::parse(value), value.split_once('/')) else {
+        return errors.invalid(path, value, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
     };
-    let width = if parsed.is_ipv4() { 32 } else { 128 };
-    if bits > width || !length.bytes().all(|byte| byte.is_ascii_digit()) {
-        return errors.invalid(path, value, invalid);
-    }
     if address.parse::<IpAddr>().is_err() || (length.len() > 1 && length.starts_with('0')) {
-        errors.invalid(path, value, zeros);
+        errors.invalid(path, value, "must not have leading 0s in IP or prefix length");
     }
-    let host_bits = match parsed {
-        IpAddr::V4(v4) => u128::from(u32::from(v4)) & ((1_u128 << (32 - bits)) - 1),
-        IpAddr::V6(v6) if bits == 0 => u128::from(v6),
-        IpAddr::V6(v6) => u128::from(v6) & ((1_u128 << (128 - bits)) - 1),
-    };
-    if host_bits != 0 {
+    if network.bits() & !network.mask() != 0 {
         errors.invalid(path, value, "must not have bits set beyond the prefix length");
     }
 }
@@ -95,6 +135,11 @@ pub(super) fn cidr(value: &str, path: &Path<'_>, errors: &mut Errors) {
 pub(super) fn is_dual_stack(addresses: &[&str]) -> bool {
     let is_v6 = |address: &&str| address.split('/').next().and_then(|ip| ip.parse::<IpAddr>().ok()).map(|ip| ip.is_ipv6());
     addresses.len() == 2 && is_v6(&addresses[0]).is_some() && is_v6(&addresses[1]) == is_v6(&addresses[0]).map(|v6| !v6)
+}
+
+/// The address `value` names, in whichever notation.
+pub(super) fn parse(value: &str) -> Option<IpAddr> {
+    value.parse().ok().or_else(|| sloppy(value).map(IpAddr::V4))
 }
 
 /// An IPv4 address as old clients write it: leading zeros do not matter.

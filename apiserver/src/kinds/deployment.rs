@@ -2,15 +2,17 @@
 
 use k8s_openapi::{
     api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus, DeploymentStrategy, RollingUpdateDeployment},
-    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+    apimachinery::pkg::util::intstr::IntOrString,
 };
-use mini_api::{name, percent, selector::Selector};
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::count::not_negative;
 use super::{
     Conversion, Scale,
+    count::{at_most_all, count_or_percent, figure, none_above, none_negative, not_decremented},
     field::{Errors, Path},
+    old_version::{default, selector_from_template},
     pod_template,
     rules::{Column, Rules, column, parts},
     selector,
@@ -65,16 +67,6 @@ fn drop_rollback(object: &mut Value) {
     }
 }
 
-/// Old versions needed no selector: the labels of the template did, also as labels of the object.
-pub(super) fn selector_from_template(object: &mut Value) {
-    let Some(labels) = object.pointer("/spec/template/metadata/labels").filter(|labels| labels.is_object()).cloned() else { return };
-    default(&mut object["spec"], "selector", json!({ "matchLabels": labels }));
-    let is_unlabelled = object.pointer("/metadata/labels").is_none_or(|labels| labels.as_object().is_none_or(serde_json::Map::is_empty));
-    if is_unlabelled && object.get("metadata").is_none_or(Value::is_object) {
-        object["metadata"]["labels"] = labels;
-    }
-}
-
 fn rolling(spec: &mut Value, step: &Value) {
     if !spec.is_object() {
         return;
@@ -89,20 +81,11 @@ fn rolling(spec: &mut Value, step: &Value) {
     }
 }
 
-/// Sets a field that is absent or null. What is no object is left to be refused later.
-fn default(object: &mut Value, field: &str, value: Value) {
-    if let Some(object) = object.as_object_mut()
-        && object.get(field).is_none_or(Value::is_null)
-    {
-        object.insert(field.to_owned(), value);
-    }
-}
-
 /// What is special about a Deployment.
 pub(super) const RULES: Rules<Deployment> = Rules {
     decode: |json| {
         let mut deployment: Deployment = serde_json::from_str(json)?;
-        mark_given(&mut deployment.spec.get_or_insert_default().selector, json)?;
+        selector::mark_given(&mut deployment.spec.get_or_insert_default().selector, json)?;
         Ok(deployment)
     },
     defaults,
@@ -110,7 +93,7 @@ pub(super) const RULES: Rules<Deployment> = Rules {
     validate,
     validate_update: |new, old, errors| {
         if let (Some(new), Some(old)) = (&new.spec, &old.spec) {
-            immutable_selector(&new.selector, &old.selector, errors);
+            selector::immutable(&new.selector, &old.selector, errors);
         }
     },
     validate_status,
@@ -119,23 +102,6 @@ pub(super) const RULES: Rules<Deployment> = Rules {
     parts: parts![status],
     ..Rules::NONE
 };
-
-/// The type cannot tell an empty selector from none, but upstream's messages do: a selector that is given but empty gets an
-/// empty map of labels.
-pub(super) fn mark_given(selector: &mut LabelSelector, json: &str) -> serde_json::Result<()> {
-    #[derive(Deserialize)]
-    struct Peek {
-        spec: Option<PeekSpec>,
-    }
-    #[derive(Deserialize)]
-    struct PeekSpec {
-        selector: Option<IgnoredAny>,
-    }
-    if selector::is_empty(selector) && serde_json::from_str::<Peek>(json)?.spec.is_some_and(|spec| spec.selector.is_some()) {
-        selector.match_labels.get_or_insert_default();
-    }
-    Ok(())
-}
 
 fn defaults(deployment: &mut Deployment) {
     deployment.status.get_or_insert_default();
@@ -157,7 +123,7 @@ fn validate(deployment: &Deployment, errors: &mut Errors) {
     let path = Path::new("spec");
     let Some(spec) = &deployment.spec else { return errors.required(&path, "") };
     not_negative(spec.replicas, &path.child("replicas"), errors);
-    if let Ok(selector) = validate_selector(&spec.selector, &path.child("selector"), errors) {
+    if let Ok(selector) = selector::required(&spec.selector, &path.child("selector"), "deployment", "invalid label selector", errors) {
         pod_template::validate_replicated(&spec.template, selector.as_ref(), &path.child("template"), errors);
     }
     if let Some(strategy) = &spec.strategy {
@@ -174,42 +140,6 @@ fn validate_deadline(spec: &DeploymentSpec, path: &Path<'_>, errors: &mut Errors
         && seconds <= spec.min_ready_seconds.unwrap_or_default()
     {
         errors.invalid(path, seconds, "must be greater than minReadySeconds");
-    }
-}
-
-/// A selector as something that matches; `None` if there is none, `Err` if it was refused as no selector at all.
-pub(super) fn validate_selector(selector: &LabelSelector, path: &Path<'_>, errors: &mut Errors) -> Result<Option<Selector>, ()> {
-    if selector.match_labels.is_none() && selector.match_expressions.is_none() {
-        errors.required(path, "");
-        return Ok(None);
-    }
-    selector::label_selector(selector, path, errors);
-    if selector::is_empty(selector) {
-        errors.invalid(path, selector::Shown(selector), "empty selector is invalid for deployment");
-    }
-    match Selector::from_label_selector(selector) {
-        Ok(selector) => Ok(Some(selector)),
-        Err(_) => {
-            errors.invalid(path, selector::Shown(selector), "invalid label selector");
-            Err(())
-        }
-    }
-}
-
-/// A selector does not change: whose pods would the old ones be?
-pub(super) fn immutable_selector(new: &LabelSelector, old: &LabelSelector, errors: &mut Errors) {
-    let is_same = new.match_expressions.as_deref().unwrap_or_default() == old.match_expressions.as_deref().unwrap_or_default()
-        && new.match_labels.clone().unwrap_or_default() == old.match_labels.clone().unwrap_or_default();
-    if !is_same {
-        let spec = Path::new("spec");
-        errors.invalid(&spec.child("selector"), selector::Shown(new), "field is immutable");
-    }
-}
-
-/// A count must not be below zero.
-pub(super) fn not_negative<N: Copy + Default + PartialOrd + Serialize>(number: Option<N>, path: &Path<'_>, errors: &mut Errors) {
-    if let Some(number) = number.filter(|number| *number < N::default()) {
-        errors.invalid(path, number, "must be greater than or equal to 0");
     }
 }
 
@@ -248,23 +178,10 @@ fn validate_rolling(update: &RollingUpdateDeployment, path: &Path<'_>, errors: &
     let unavailable_path = path.child("maxUnavailable");
     count_or_percent(unavailable, &unavailable_path, errors);
     count_or_percent(surge, &path.child("maxSurge"), errors);
-    let number = |value: &IntOrString| match value {
-        IntOrString::Int(number) => *number,
-        IntOrString::String(percentage) => percent::parse(percentage).unwrap_or_default(),
-    };
-    if number(unavailable) == 0 && number(surge) == 0 {
+    if figure(unavailable) == 0 && figure(surge) == 0 {
         errors.invalid(&unavailable_path, unavailable, "may not be 0 when `maxSurge` is 0");
     }
-    if matches!(unavailable, IntOrString::String(_)) && number(unavailable) > 100 {
-        errors.invalid(&unavailable_path, unavailable, "must not be greater than 100%");
-    }
-}
-
-fn count_or_percent(value: &IntOrString, path: &Path<'_>, errors: &mut Errors) {
-    match value {
-        IntOrString::Int(number) => not_negative(Some(*number), path, errors),
-        IntOrString::String(text) => errors.invalid_all(path, text, name::percent(text)),
-    }
+    at_most_all(unavailable, &unavailable_path, errors);
 }
 
 fn validate_status(new: &Deployment, old: &Deployment, errors: &mut Errors) {
@@ -272,32 +189,19 @@ fn validate_status(new: &Deployment, old: &Deployment, errors: &mut Errors) {
     let empty = DeploymentStatus::default();
     let (status, before) = (new.status.as_ref().unwrap_or(&empty), old.status.as_ref().unwrap_or(&empty));
     not_negative(status.observed_generation, &path.child("observedGeneration"), errors);
-    for (field, number) in [
-        ("replicas", status.replicas),
+    let parts = [
         ("updatedReplicas", status.updated_replicas),
         ("readyReplicas", status.ready_replicas),
         ("availableReplicas", status.available_replicas),
-        ("unavailableReplicas", status.unavailable_replicas),
-        ("terminatingReplicas", status.terminating_replicas),
-        ("collisionCount", status.collision_count),
-    ] {
-        not_negative(number, &path.child(field), errors);
-    }
-    let (all, available) = (status.replicas.unwrap_or_default(), status.available_replicas);
-    for (field, number) in
-        [("updatedReplicas", status.updated_replicas), ("readyReplicas", status.ready_replicas), ("availableReplicas", available)]
-    {
-        if let Some(number) = number.filter(|number| *number > all) {
-            errors.invalid(&path.child(field), number, "cannot be greater than status.replicas");
-        }
-    }
-    if let Some(number) = available.filter(|number| *number > status.ready_replicas.unwrap_or_default()) {
-        errors.invalid(&path.child("availableReplicas"), number, "cannot be greater than readyReplicas");
-    }
-    let collisions = status.collision_count.unwrap_or_default();
-    if before.collision_count.is_some_and(|before| status.collision_count.is_none() || collisions < before) {
-        errors.invalid(&path.child("collisionCount"), collisions, "cannot be decremented");
-    }
+    ];
+    none_negative(&[("replicas", status.replicas)], &path, errors);
+    none_negative(&parts, &path, errors);
+    let others = [("unavailableReplicas", status.unavailable_replicas), ("terminatingReplicas", status.terminating_replicas)];
+    none_negative(&others, &path, errors);
+    not_negative(status.collision_count, &path.child("collisionCount"), errors);
+    none_above(&parts, status.replicas.unwrap_or_default(), "status.replicas", &path, errors);
+    none_above(&parts[2..], status.ready_replicas.unwrap_or_default(), "readyReplicas", &path, errors);
+    not_decremented(status.collision_count, before.collision_count, &path.child("collisionCount"), errors);
 }
 
 const COLUMNS: &[Column<Deployment>] = &[
@@ -418,15 +322,5 @@ mod tests {
         let mut odd = json!({"spec": "what"});
         (APPS_V1BETA1.upgrade)(&mut odd);
         assert_eq!(odd, json!({"spec": "what"}));
-    }
-
-    #[test]
-    fn selectors_do_not_change() {
-        let mut errors = Errors::new();
-        let selector = |value: &str| -> LabelSelector { serde_json::from_value(json!({"matchLabels": {"a": value}})).unwrap() };
-        immutable_selector(&selector("b"), &selector("b"), &mut errors);
-        assert!(errors.is_empty());
-        immutable_selector(&selector("c"), &selector("b"), &mut errors);
-        assert_eq!(errors.to_string(), "spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"c\"}}: field is immutable");
     }
 }

@@ -108,6 +108,11 @@ impl Errors {
         self.push("FieldValueInvalid", path, with_detail(format!("Invalid value: {}", json(value)), detail));
     }
 
+    /// Something is not acceptable as a whole, and too much to be shown: `Invalid value: detail`.
+    pub fn invalid_as_a_whole(&mut self, path: &Path<'_>, detail: &str) {
+        self.push("FieldValueInvalid", path, format!("Invalid value: {detail}"));
+    }
+
     /// One [`Errors::invalid`] for each of `details`, which is what the validators of `mini_api::name` return.
     pub fn invalid_all(&mut self, path: &Path<'_>, value: &str, details: Vec<String>) {
         for detail in details {

@@ -5,7 +5,7 @@ use mini_api::name;
 use serde_json::Value;
 
 use super::{
-    deployment::not_negative,
+    count::not_negative,
     field::{Errors, Path},
     rules::{Column, Rules, column},
     unset::text,

@@ -3,53 +3,108 @@
 //! To add a kind without rules, add a row. To add rules, add a file with a `RULES` and name it on the row. To serve an old
 //! version of a kind, add `.also(…)` to its row. Kinds know nothing of HTTP, the registry or the store.
 
-use jiff::Timestamp;
 use k8s_openapi::{
-    NamespaceResourceScope, Resource,
     api::{
-        apps::v1::{Deployment, ReplicaSet},
+        admissionregistration::v1::{
+            MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration,
+        },
+        apps::v1::{ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet},
+        authentication::v1::{SelfSubjectReview, TokenReview},
+        authorization::v1::{LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectRulesReview, SubjectAccessReview},
+        autoscaling::{v1::HorizontalPodAutoscaler as AutoscalerV1, v2::HorizontalPodAutoscaler},
+        batch::v1::{CronJob, Job},
+        certificates::v1::CertificateSigningRequest,
         coordination::v1::Lease,
-        core::v1::{ConfigMap, Endpoints, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount},
+        core::v1::{
+            ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, PodTemplate,
+            ReplicationController, ResourceQuota, Secret, Service, ServiceAccount,
+        },
         discovery::v1::EndpointSlice,
         events::v1::Event as NewEvent,
+        flowcontrol::v1::{FlowSchema, PriorityLevelConfiguration},
+        networking::v1::{IPAddress, Ingress, IngressClass, NetworkPolicy, ServiceCIDR},
+        node::v1::RuntimeClass,
+        policy::v1::PodDisruptionBudget,
+        rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
+        scheduling::v1::PriorityClass,
+        storage::v1::{CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment, VolumeAttributesClass},
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-    apimachinery::pkg::apis::meta::v1::Time,
+    kube_aggregator::pkg::apis::apiregistration::v1::APIService,
 };
-use serde_json::Value;
+use mini_api::name;
 
 pub mod field;
+mod row;
 pub mod rules;
 pub mod subresource;
 
 mod address;
+mod admission;
+mod api_service;
+mod certificate_signing_request;
 mod config_map;
+mod controller_revision;
+mod count;
+mod cron_job;
+mod csi_driver;
+mod csi_node;
+mod csi_storage_capacity;
+mod daemon_set;
 mod deployment;
+mod difference;
 mod endpoint_slice;
 mod endpoints;
 mod event;
+mod flow_schema;
+mod horizontal_pod_autoscaler;
+mod ingress;
+mod ingress_class;
+mod ip_address;
+mod job;
 mod lease;
+mod limit_range;
 mod namespace;
+mod network_policy;
 mod node;
+mod old_version;
+mod persistent_volume;
+mod persistent_volume_claim;
 mod pod;
+mod pod_disruption_budget;
 mod pod_template;
+mod priority_class;
+mod priority_level_configuration;
 #[cfg(test)]
 mod replay;
 mod replica_set;
+mod replication_controller;
+mod resource_quota;
+mod review;
+mod role;
+mod role_binding;
+mod runtime_class;
 mod secret;
 mod selector;
 mod service;
 mod service_account;
+mod service_cidr;
+mod stateful_set;
+mod storage_class;
+mod storage_name;
 mod unset;
+mod volume_attachment;
+mod volume_attributes_class;
 
+pub use self::row::{Compute, Conversion, Field, Kind, Scale, Version, field};
 use self::{
-    rules::{Behaviour, Rules, Type},
-    subresource::{BINDING, FINALIZE, LOG, Subresource},
+    row::{age, computed, kind},
+    subresource::{APPROVAL, BINDING, FINALIZE, LOG},
 };
-use crate::schema::Schema;
 
 /// All kinds, in the order discovery lists their groups and upstream lists their resources.
 #[must_use]
+#[expect(clippy::too_many_lines, reason = "it is a table: a row for each kind")]
 pub fn table() -> Vec<Kind> {
     vec![
         kind::<ConfigMap>().short(&["cm"]).rules(config_map::RULES),
@@ -60,14 +115,17 @@ pub fn table() -> Vec<Kind> {
             .create_on_update()
             .also::<NewEvent>("events.k8s.io", "v1", event::VERSION)
             .rules(event::RULES),
+        kind::<LimitRange>().short(&["limits"]).rules(limit_range::RULES),
         kind::<Namespace>()
             .short(&["ns"])
             .fields(namespace::FIELDS)
-            .names(mini_api::name::dns1123_label)
+            .names(name::dns1123_label)
             .only_verbs(&["create", "delete", "get", "list", "patch", "update", "watch"])
             .subresources(&[FINALIZE])
             .rules(namespace::RULES),
         kind::<Node>().short(&["no"]).status_on_create().fields(node::FIELDS).rules(node::RULES),
+        kind::<PersistentVolumeClaim>().short(&["pvc"]).returns_deleted().rules(persistent_volume_claim::RULES),
+        kind::<PersistentVolume>().short(&["pv"]).returns_deleted().rules(persistent_volume::RULES),
         kind::<Pod>()
             .short(&["po"])
             .in_all()
@@ -76,6 +134,15 @@ pub fn table() -> Vec<Kind> {
             .subresources(&[BINDING, LOG])
             .fields(pod::FIELDS)
             .rules(pod::RULES),
+        kind::<PodTemplate>().generation().returns_deleted().rules(pod_template::RULES),
+        kind::<ReplicationController>()
+            .short(&["rc"])
+            .in_all()
+            .generation()
+            .scale(replication_controller::SCALE)
+            .fields(replication_controller::FIELDS)
+            .rules(replication_controller::RULES),
+        kind::<ResourceQuota>().short(&["quota"]).returns_deleted().rules(resource_quota::RULES),
         kind::<Secret>().fields(secret::FIELDS).rules(secret::RULES),
         kind::<ServiceAccount>().short(&["sa"]).create_on_update().returns_deleted().rules(service_account::RULES),
         kind::<Service>()
@@ -84,8 +151,20 @@ pub fn table() -> Vec<Kind> {
             .fields(service::FIELDS)
             .create_on_update()
             .returns_deleted()
-            .names(mini_api::name::dns1123_label)
+            .names(name::dns1123_label)
             .rules(service::RULES),
+        kind::<APIService>()
+            .names(name::path_segment)
+            .also::<APIService>("apiregistration.k8s.io", "v1beta1", api_service::V1BETA1)
+            .rules(api_service::RULES),
+        kind::<ControllerRevision>().rules(controller_revision::RULES),
+        kind::<DaemonSet>()
+            .short(&["ds"])
+            .in_all()
+            .generation()
+            .also::<DaemonSet>("extensions", "v1beta1", daemon_set::EXTENSIONS_V1BETA1)
+            .also::<DaemonSet>("apps", "v1beta2", daemon_set::APPS_V1BETA2)
+            .rules(daemon_set::RULES),
         kind::<Deployment>()
             .short(&["deploy"])
             .in_all()
@@ -104,254 +183,112 @@ pub fn table() -> Vec<Kind> {
             .also::<ReplicaSet>("extensions", "v1beta1", replica_set::EXTENSIONS_V1BETA1)
             .also::<ReplicaSet>("apps", "v1beta2", replica_set::APPS_V1BETA2)
             .rules(replica_set::RULES),
+        kind::<StatefulSet>()
+            .short(&["sts"])
+            .in_all()
+            .generation()
+            .names(name::dns1123_label)
+            .scale(deployment::SCALE)
+            .also::<StatefulSet>("apps", "v1beta2", stateful_set::APPS_V1BETA2)
+            .also::<StatefulSet>("apps", "v1beta1", stateful_set::APPS_V1BETA1)
+            .rules(stateful_set::RULES),
+        computed::<SelfSubjectReview>(review::TELL_SELF),
+        computed::<TokenReview>(review::JUDGE_TOKEN),
+        computed::<LocalSubjectAccessReview>(review::ALLOW_LOCALLY).rules(review::LOCAL_SUBJECT_ACCESS),
+        computed::<SelfSubjectAccessReview>(review::ALLOW_SELF).rules(review::SELF_SUBJECT_ACCESS),
+        computed::<SelfSubjectRulesReview>(review::LIST_RULES),
+        computed::<SubjectAccessReview>(review::ALLOW).rules(review::SUBJECT_ACCESS),
+        kind::<HorizontalPodAutoscaler>()
+            .short(&["hpa"])
+            .in_all()
+            .also::<AutoscalerV1>("autoscaling", "v1", horizontal_pod_autoscaler::AUTOSCALING_V1)
+            .rules(horizontal_pod_autoscaler::RULES),
+        kind::<CronJob>()
+            .short(&["cj"])
+            .in_all()
+            .generation()
+            .names(cron_job::named)
+            .also::<CronJob>("batch", "v1beta1", cron_job::BATCH_V1BETA1)
+            .also::<CronJob>("batch", "v2alpha1", cron_job::BATCH_V2ALPHA1)
+            .rules(cron_job::RULES),
+        kind::<Job>().in_all().generation().fields(job::FIELDS).rules(job::RULES),
+        kind::<CertificateSigningRequest>()
+            .short(&["csr"])
+            .names(name::path_segment)
+            .fields(certificate_signing_request::FIELDS)
+            .subresources(&[APPROVAL])
+            .rules(certificate_signing_request::RULES),
+        kind::<IngressClass>()
+            .generation()
+            .also::<IngressClass>("networking.k8s.io", "v1beta1", ingress_class::V1BETA1)
+            .rules(ingress_class::RULES),
+        kind::<Ingress>()
+            .short(&["ing"])
+            .generation()
+            .also::<ingress::v1beta1::Ingress>("extensions", "v1beta1", ingress::v1beta1::EXTENSIONS)
+            .also::<ingress::v1beta1::Ingress>("networking.k8s.io", "v1beta1", ingress::v1beta1::NETWORKING)
+            .rules(ingress::RULES),
+        kind::<IPAddress>().short(&["ip"]).names(name::canonical_ip).rules(ip_address::RULES),
+        kind::<NetworkPolicy>()
+            .short(&["netpol"])
+            .generation()
+            .also::<NetworkPolicy>("extensions", "v1beta1", network_policy::EXTENSIONS_V1BETA1)
+            .rules(network_policy::RULES),
+        kind::<ServiceCIDR>().rules(service_cidr::RULES),
+        kind::<PodDisruptionBudget>().short(&["pdb"]).generation().rules(pod_disruption_budget::RULES),
+        kind::<ClusterRoleBinding>()
+            .names(name::path_segment)
+            .create_on_update()
+            .also::<ClusterRoleBinding>("rbac.authorization.k8s.io", "v1beta1", role_binding::CLUSTER_ROLE_BINDING_V1BETA1)
+            .rules(role_binding::CLUSTER_ROLE_BINDING),
+        kind::<ClusterRole>()
+            .names(name::path_segment)
+            .create_on_update()
+            .also::<ClusterRole>("rbac.authorization.k8s.io", "v1beta1", role::CLUSTER_ROLE_V1BETA1)
+            .rules(role::CLUSTER_ROLE),
+        kind::<RoleBinding>()
+            .names(name::path_segment)
+            .create_on_update()
+            .also::<RoleBinding>("rbac.authorization.k8s.io", "v1beta1", role_binding::ROLE_BINDING_V1BETA1)
+            .rules(role_binding::ROLE_BINDING),
+        kind::<Role>()
+            .names(name::path_segment)
+            .create_on_update()
+            .also::<Role>("rbac.authorization.k8s.io", "v1beta1", role::ROLE_V1BETA1)
+            .rules(role::ROLE),
+        kind::<CSIDriver>().also::<CSIDriver>("storage.k8s.io", "v1beta1", csi_driver::V1BETA1).rules(csi_driver::RULES),
+        kind::<CSINode>().also::<CSINode>("storage.k8s.io", "v1beta1", csi_node::V1BETA1).rules(csi_node::RULES),
+        kind::<CSIStorageCapacity>()
+            .also::<CSIStorageCapacity>("storage.k8s.io", "v1beta1", csi_storage_capacity::V1BETA1)
+            .rules(csi_storage_capacity::RULES),
+        kind::<StorageClass>()
+            .short(&["sc"])
+            .returns_deleted()
+            .also::<StorageClass>("storage.k8s.io", "v1beta1", storage_class::V1BETA1)
+            .rules(storage_class::RULES),
+        kind::<VolumeAttachment>()
+            .returns_deleted()
+            .also::<VolumeAttachment>("storage.k8s.io", "v1beta1", volume_attachment::V1BETA1)
+            .rules(volume_attachment::RULES),
+        kind::<VolumeAttributesClass>().short(&["vac"]).rules(volume_attributes_class::RULES),
+        kind::<MutatingWebhookConfiguration>().in_extensions().generation().rules(admission::webhook::MUTATING),
+        kind::<ValidatingAdmissionPolicyBinding>().in_extensions().generation().rules(admission::binding::RULES),
+        kind::<ValidatingAdmissionPolicy>().in_extensions().generation().rules(admission::policy::RULES),
+        kind::<ValidatingWebhookConfiguration>().in_extensions().generation().rules(admission::webhook::VALIDATING),
+        kind::<CustomResourceDefinition>()
+            .short(&["crd", "crds"])
+            .in_extensions()
+            .only_verbs(&["get", "list", "watch"])
+            .later("creating custom resources"),
+        kind::<PriorityClass>()
+            .short(&["pc"])
+            .generation()
+            .also::<PriorityClass>("scheduling.k8s.io", "v1beta1", priority_class::V1BETA1)
+            .rules(priority_class::RULES),
         kind::<Lease>().create_on_update().rules(lease::RULES),
-        kind::<CustomResourceDefinition>().short(&["crd", "crds"]).only_verbs(&["get", "list", "watch"]).later("creating custom resources"),
+        kind::<RuntimeClass>().also::<RuntimeClass>("node.k8s.io", "v1beta1", runtime_class::V1BETA1).rules(runtime_class::RULES),
         kind::<EndpointSlice>().generation().rules(endpoint_slice::RULES),
+        kind::<FlowSchema>().generation().rules(flow_schema::RULES),
+        kind::<PriorityLevelConfiguration>().generation().rules(priority_level_configuration::RULES),
     ]
-}
-
-/// The verbs of an ordinary resource, in the order discovery lists them.
-const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-
-/// One row of the table.
-pub struct Kind {
-    /// The kind, such as `Deployment`.
-    pub name: &'static str,
-    /// The kind of its lists, such as `DeploymentList`.
-    pub list: &'static str,
-    /// The resource, such as `deployments`.
-    pub plural: &'static str,
-    /// Such as `deployment`.
-    pub singular: String,
-    /// Whether its objects live in namespaces.
-    pub namespaced: bool,
-    /// Such as `deploy`.
-    pub short: &'static [&'static str],
-    /// Such as `all`.
-    pub categories: &'static [&'static str],
-    /// What can be asked of it.
-    pub verbs: &'static [&'static str],
-    /// Whether `status` is a subresource, written apart from the rest.
-    pub status: bool,
-    /// Whether a new object keeps the status it comes with, because whoever creates it also observes it.
-    pub status_on_create: bool,
-    /// Whether `metadata.generation` counts the changes of its spec.
-    pub generation: bool,
-    /// Whether a deletion answers with the object instead of a Status.
-    pub returns_deleted: bool,
-    /// What cannot be done with it yet: writes answer 501 and say so.
-    pub later: Option<&'static str>,
-    /// Its further subresources.
-    pub subresources: &'static [Subresource],
-    /// Where its `scale` subresource finds things, if it has one.
-    pub scale: Option<Scale>,
-    /// Which fields can be selected by, besides `metadata.name` and `metadata.namespace`.
-    pub fields: &'static [Field],
-    /// Whether PUT on a missing name creates it.
-    pub create_on_update: bool,
-    /// What is wrong with a name.
-    pub names: fn(&str) -> Vec<String>,
-    /// The group-versions it is served under. The first is the one it is stored in.
-    pub versions: Vec<Version>,
-    /// What is special about it.
-    pub behaviour: Box<dyn Behaviour>,
-}
-
-/// A group-version under which a kind is served.
-pub struct Version {
-    /// The group, empty for core.
-    pub group: &'static str,
-    /// Such as `v1beta1`.
-    pub version: &'static str,
-    /// `group/version`, or `v1` for core.
-    pub api_version: String,
-    /// How it differs from the stored version.
-    pub conversion: Conversion,
-    /// The graph of its type.
-    pub schema: fn() -> Schema,
-    /// The JSON schema of its type.
-    pub json_schema: fn() -> schemars::Schema,
-}
-
-/// How a version that is not the stored one is read and written.
-#[derive(Clone, Copy)]
-pub struct Conversion {
-    /// Turns an object of this version into the stored one and adds the defaults this version had.
-    pub upgrade: fn(&mut Value),
-    /// Turns a stored object into this version.
-    pub downgrade: fn(&mut Value),
-    /// For a version that upstream no longer has or will drop: the text of the `Warning` header.
-    pub warning: Option<&'static str>,
-    /// Fields of the spec that it does not require, though its type does.
-    pub optional: &'static [&'static str],
-    /// Whether discovery shows it. Versions that upstream has removed are served but not shown where that would change what
-    /// clients prefer.
-    pub shown: bool,
-}
-
-impl Conversion {
-    /// The stored version itself.
-    pub const NONE: Self = Self { upgrade: |_| {}, downgrade: |_| {}, warning: None, optional: &[], shown: true };
-}
-
-/// Where a kind's `scale` subresource finds its numbers, as JSON pointers.
-#[derive(Clone, Copy)]
-pub struct Scale {
-    /// The wanted number, such as `/spec/replicas`.
-    pub replicas: &'static str,
-    /// The observed number, such as `/status/replicas`.
-    pub observed: &'static str,
-    /// The selector: a LabelSelector or a map of labels.
-    pub selector: &'static str,
-}
-
-/// A field that lists and watches can select by.
-#[derive(Clone, Copy, Debug)]
-pub struct Field {
-    /// As the client writes it, such as `spec.nodeName`.
-    pub label: &'static str,
-    /// Where the value is, as JSON pointer. Of several the first that is there counts.
-    pub pointers: &'static [&'static str],
-    /// What an absent value counts as.
-    pub absent: &'static str,
-    /// Whether watches are indexed by it, because many watchers each want one value.
-    pub indexed: bool,
-}
-
-/// A selectable field whose absence counts as empty.
-#[must_use]
-pub const fn field(label: &'static str, pointers: &'static [&'static str]) -> Field {
-    Field { label, pointers, absent: "", indexed: false }
-}
-
-impl Kind {
-    /// The group it is stored in.
-    #[must_use]
-    pub fn group(&self) -> &'static str {
-        self.versions[0].group
-    }
-
-    /// `deployments.apps`, or `pods` for core: how errors name the resource.
-    #[must_use]
-    pub fn qualified(&self) -> String {
-        qualify(self.plural, self.group())
-    }
-
-    /// `Deployment.apps`, or `Pod` for core: how errors name the kind.
-    #[must_use]
-    pub fn qualified_kind(&self) -> String {
-        qualify(self.name, self.group())
-    }
-
-    /// The start of the store's keys of this kind: `/registry/apps/deployments/`.
-    #[must_use]
-    pub fn prefix(&self) -> String {
-        let group = if self.group().is_empty() { "core" } else { self.group() };
-        format!("/registry/{group}/{}/", self.plural)
-    }
-
-    fn short(mut self, names: &'static [&'static str]) -> Self {
-        self.short = names;
-        self
-    }
-    fn in_all(mut self) -> Self {
-        self.categories = &["all"];
-        self
-    }
-    fn status_on_create(mut self) -> Self {
-        self.status_on_create = true;
-        self
-    }
-    fn generation(mut self) -> Self {
-        self.generation = true;
-        self
-    }
-    fn returns_deleted(mut self) -> Self {
-        self.returns_deleted = true;
-        self
-    }
-    fn later(mut self, what: &'static str) -> Self {
-        self.later = Some(what);
-        self
-    }
-    fn subresources(mut self, list: &'static [Subresource]) -> Self {
-        self.subresources = list;
-        self
-    }
-    fn scale(mut self, scale: Scale) -> Self {
-        self.scale = Some(scale);
-        self
-    }
-    fn fields(mut self, fields: &'static [Field]) -> Self {
-        self.fields = fields;
-        self
-    }
-    fn create_on_update(mut self) -> Self {
-        self.create_on_update = true;
-        self
-    }
-    fn names(mut self, rule: fn(&str) -> Vec<String>) -> Self {
-        self.names = rule;
-        self
-    }
-    fn only_verbs(mut self, verbs: &'static [&'static str]) -> Self {
-        self.verbs = verbs;
-        self
-    }
-    fn also<K: Type>(mut self, group: &'static str, version: &'static str, conversion: Conversion) -> Self {
-        self.versions.push(served::<K>(group, version, conversion));
-        self
-    }
-    fn rules<K: Type>(mut self, rules: Rules<K>) -> Self {
-        self.behaviour = Box::new(rules);
-        self.status = self.behaviour.has_part("status");
-        self
-    }
-}
-
-/// A row for `K`: group, version, plural and scope come from its type.
-fn kind<K: Type + k8s_openapi::ListableResource>() -> Kind {
-    Kind {
-        name: K::KIND,
-        list: K::LIST_KIND,
-        plural: K::URL_PATH_SEGMENT,
-        singular: K::KIND.to_lowercase(),
-        namespaced: std::any::TypeId::of::<K::Scope>() == std::any::TypeId::of::<NamespaceResourceScope>(),
-        short: &[],
-        categories: &[],
-        verbs: VERBS,
-        status: false,
-        status_on_create: false,
-        generation: false,
-        returns_deleted: false,
-        later: None,
-        subresources: &[],
-        scale: None,
-        fields: &[],
-        create_on_update: false,
-        names: mini_api::name::dns1123_subdomain,
-        versions: vec![served::<K>(<K as Resource>::GROUP, <K as Resource>::VERSION, Conversion::NONE)],
-        behaviour: Box::new(Rules::<K>::NONE),
-    }
-}
-
-fn served<K: Type>(group: &'static str, version: &'static str, conversion: Conversion) -> Version {
-    let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-    Version {
-        group,
-        version,
-        api_version,
-        conversion,
-        schema: || Rules::<K>::NONE.schema(),
-        json_schema: || Rules::<K>::NONE.json_schema(),
-    }
-}
-
-fn qualify(name: &str, group: &str) -> String {
-    if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") }
-}
-
-/// The time since `then`, as tables show ages.
-fn age(then: Option<&Time>, now: Timestamp) -> String {
-    then.map_or_else(|| "<unknown>".to_owned(), |then| mini_api::age::human(now.duration_since(then.0).as_secs()))
 }

@@ -1,15 +1,41 @@
-//! Pod templates: what every kind that makes pods shares. A template lets pass a little that a pod does not, as it always did.
+//! Pod templates: what every kind that makes pods shares, and the kind that is nothing else. A template lets pass a little that a pod does not, as it always did.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{PodSpec, PodTemplateSpec};
+use k8s_openapi::api::core::v1::{PodSpec, PodTemplate, PodTemplateSpec};
 use mini_api::{name, selector::Selector};
+use serde_json::Value;
 
 use super::{
     field::{Errors, Path},
     pod::{self, warnings},
+    rules::{Column, Rules, column},
     selector,
     unset::{list, text},
+};
+
+/// What is special about a PodTemplate.
+pub(super) const RULES: Rules<PodTemplate> = Rules {
+    defaults: |object| defaults(object.template.get_or_insert_default()),
+    validate: |object, errors| {
+        if let Some(template) = &object.template {
+            validate(template, &Path::new("template"), errors);
+        }
+    },
+    warnings: |object| object.template.as_ref().map(|template| warnings_at(template, "template")).unwrap_or_default(),
+    columns: &[
+        Column::name(),
+        column("Containers", |object: &PodTemplate, _| Value::from(containers_cell(object.template.as_ref())))
+            .about("Names of each container in the template."),
+        column("Images", |object: &PodTemplate, _| Value::from(images_cell(object.template.as_ref())))
+            .about("Images referenced by each container in the template."),
+        column("Pod Labels", |object: &PodTemplate, _| {
+            let metadata = object.template.as_ref().and_then(|template| template.metadata.as_ref());
+            Value::from(selector::labels_cell(metadata.and_then(|metadata| metadata.labels.as_ref())))
+        })
+        .about("The labels for the pod template."),
+    ],
+    ..Rules::NONE
 };
 
 /// Fills in what the user left out.
@@ -38,20 +64,29 @@ pub(super) fn validate(template: &PodTemplateSpec, path: &Path<'_>, errors: &mut
 /// What is wrong with a template whose pods are replaced as long as `selector` finds too few: it must find them, and they must
 /// not end. A selector that is not there finds nothing.
 pub(super) fn validate_replicated(template: &PodTemplateSpec, selector: Option<&Selector>, path: &Path<'_>, errors: &mut Errors) {
+    found(template, selector, path, errors);
+    validate(template, path, errors);
+    endless(template, "ReplicaSet", path, errors);
+}
+
+/// The pods of a template must be found by the selector of their owner. A selector that is not there finds nothing.
+pub(super) fn found(template: &PodTemplateSpec, selector: Option<&Selector>, path: &Path<'_>, errors: &mut Errors) {
     let labels = template.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
-    let empty = BTreeMap::new();
-    if !selector.is_some_and(|selector| selector.is_empty() || selector.matches(labels.unwrap_or(&empty))) {
+    if !selector.is_some_and(|selector| selector.is_empty() || selector.matches_labels(labels)) {
         let metadata = path.child("metadata");
         errors.invalid(&metadata.child("labels"), labels, "`selector` does not match template `labels`");
     }
-    validate(template, path, errors);
+}
+
+/// Pods that `kind` replaces whenever they end must not end by themselves.
+pub(super) fn endless(template: &PodTemplateSpec, kind: &str, path: &Path<'_>, errors: &mut Errors) {
     let path = path.child("spec");
     let Some(spec) = &template.spec else { return };
     if text(&spec.restart_policy) != "Always" {
         errors.unsupported(&path.child("restartPolicy"), text(&spec.restart_policy), &["Always"]);
     }
     if spec.active_deadline_seconds.is_some() {
-        errors.forbidden(&path.child("activeDeadlineSeconds"), "activeDeadlineSeconds in ReplicaSet is not Supported");
+        errors.forbidden(&path.child("activeDeadlineSeconds"), &format!("activeDeadlineSeconds in {kind} is not Supported"));
     }
 }
 
@@ -68,7 +103,23 @@ fn annotations(annotations: Option<&BTreeMap<String, String>>, path: &Path<'_>, 
 
 /// What the user should know about a template that is accepted.
 pub(super) fn warnings(template: &PodTemplateSpec) -> Vec<String> {
-    template.spec.as_ref().map(|spec| warnings::spec(spec, "spec.template.spec")).unwrap_or_default()
+    warnings_at(template, "spec.template")
+}
+
+/// [`warnings`] about a template at another place than most.
+pub(super) fn warnings_at(template: &PodTemplateSpec, path: &str) -> Vec<String> {
+    template.spec.as_ref().map(|spec| warnings::spec(spec, &format!("{path}.spec"))).unwrap_or_default()
+}
+
+/// Names of pods and hosts begin with the name of their owner, which may thus make them odd.
+pub(super) fn name_warning(name: Option<&String>) -> Option<String> {
+    let wrong = name::dns1123_label(name?);
+    (!wrong.is_empty()).then(|| {
+        let wrong = wrong.join(" ");
+        format!(
+            "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [{wrong}]"
+        )
+    })
 }
 
 /// The names of the containers as tables show them.

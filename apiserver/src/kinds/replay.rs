@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Kind, Version, field::Errors, rules::Object, table};
+use super::{Kind, Version, field::Errors, rules::Object, subresource::Moment, table};
 use crate::schema::decode;
 
 /// Fields that admission and allocation set, which the rules do not know.
@@ -18,7 +18,14 @@ const NOT_RULES: &[&str] = &[
     "/spec/taints",
     "/spec/clusterIP",
     "/spec/clusterIPs",
+    // An empty list that upstream's store, which is not JSON, forgets.
+    "/spec/drivers",
 ];
+
+/// Nobody is authenticated yet: who asks is another one.
+const WHO_ASKS: &str = "create SelfSubjectReview ";
+/// The UID of every object here.
+const UID: &str = "00000000-0000-4000-8000-000000000000";
 
 struct Case {
     name: String,
@@ -35,7 +42,7 @@ fn cases(file: &str, table: &[Kind]) -> Option<Vec<Case>> {
     let text = std::fs::read_to_string(format!("{path}{file}")).ok()?;
     let mut cases = Vec::new();
     for line in text.lines() {
-        let line: Value = serde_json::from_str(line).unwrap();
+        let line: Value = serde_json::from_str(&one_uid(line)).unwrap();
         let request = &line["request"];
         let route = request["path"].as_str().unwrap().split('?').next().unwrap();
         let mut steps = route.split('/').skip(1);
@@ -65,6 +72,20 @@ fn cases(file: &str, table: &[Kind]) -> Option<Vec<Case>> {
     Some(cases)
 }
 
+/// The text with [`UID`] in place of every UID: hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+fn one_uid(text: &str) -> String {
+    let is_uid = |word: &str| {
+        word.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && word.chars().all(|letter| letter.is_ascii_hexdigit() || letter == '-')
+    };
+    let words = text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-');
+    words
+        .map(|word| match word.get(..UID.len()) {
+            Some(start) if is_uid(start) => word.replacen(start, UID, 1),
+            _ => word.to_owned(),
+        })
+        .collect()
+}
+
 /// What the registry does to a new object, without admission.
 fn create(kind: &Kind, version: &Version, body: &Value) -> (Box<dyn Object>, Errors) {
     let mut value = decode::decode_from_value(&(version.schema)(), body.clone()).unwrap().value;
@@ -72,13 +93,20 @@ fn create(kind: &Kind, version: &Version, body: &Value) -> (Box<dyn Object>, Err
     let fields = value.as_object_mut().unwrap();
     fields.remove("kind");
     fields.remove("apiVersion");
-    value["metadata"]["namespace"] = json!("default");
-    value["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+    if kind.computed.is_none() {
+        value["metadata"]["namespace"] = json!("default");
+        value["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        value["metadata"]["uid"] = json!(UID);
+    }
     let mut object = kind.behaviour.decode(value.to_string().as_bytes()).unwrap();
     kind.behaviour.defaults(&mut *object);
     kind.behaviour.on_create(&mut *object);
     let mut errors = Errors::new();
     kind.behaviour.validate(&*object, &mut errors);
+    kind.behaviour.validate_create(&*object, &mut errors);
+    if let Some(compute) = kind.computed.filter(|_| errors.is_empty()) {
+        compute(&mut *object, &Moment { now: jiff::Timestamp::UNIX_EPOCH }).unwrap();
+    }
     (object, errors)
 }
 
@@ -107,7 +135,9 @@ fn strip(value: &mut Value) {
                     }
                 }
             }
-            for (field, time) in [("lastTransitionTime", json!("<time>")), ("eventTime", json!("<time>"))] {
+            for (field, time) in
+                [("lastTransitionTime", json!("<time>")), ("eventTime", json!("<time>")), ("lastPhaseTransitionTime", json!("<time>"))]
+            {
                 if map.contains_key(field) {
                     map.insert(field.to_owned(), time);
                 }
@@ -143,7 +173,7 @@ fn minimal_objects_become_what_upstream_makes_of_them() {
     let table = table();
     let Some(cases) = cases("kinds.jsonl", &table) else { return };
     let mut found = Vec::new();
-    for case in cases.iter().filter(|case| case.code == 201 && !case.name.ends_with("pod-limited")) {
+    for case in cases.iter().filter(|case| case.code == 201 && !case.name.ends_with("pod-limited") && case.name != WHO_ASKS) {
         let kind = &table[case.kind];
         let version = &kind.versions[case.version];
         let (object, errors) = create(kind, version, &case.body);
@@ -188,7 +218,7 @@ fn tables_have_upstreams_columns() {
     let table = table();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/upstream/tables.jsonl");
     let Ok(text) = std::fs::read_to_string(path) else { return };
-    let mut count = 0;
+    let (mut count, mut found) = (0, Vec::new());
     for line in text.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         let name = line["name"].as_str().unwrap();
@@ -201,8 +231,11 @@ fn tables_have_upstreams_columns() {
             .collect();
         let mut theirs = line["response"]["body"]["columnDefinitions"].clone();
         theirs.as_array_mut().unwrap().iter_mut().for_each(|column| _ = column.as_object_mut().unwrap().remove("description"));
-        assert_eq!(Value::from(ours), theirs, "{name}");
+        let mut differing = Vec::new();
+        differences(&Value::from(ours), &theirs, "", &mut differing);
+        found.extend(differing.into_iter().map(|difference| format!("{name}{difference}")));
         count += 1;
     }
     assert!(count > 12, "only {count} tables were found");
+    assert!(found.is_empty(), "ours, theirs:\n{}", found.join("\n"));
 }

@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use super::{
     Conversion, Field,
-    deployment::{immutable_selector, mark_given, not_negative, selector_from_template, validate_selector},
+    count::{none_above, none_negative, not_negative},
     field,
     field::{Errors, Path},
+    old_version::selector_from_template,
     pod_template,
     rules::{Column, Rules, column, parts},
     selector,
@@ -35,7 +36,7 @@ pub(super) const APPS_V1BETA2: Conversion = Conversion {
 pub(super) const RULES: Rules<ReplicaSet> = Rules {
     decode: |json| {
         let mut replica_set: ReplicaSet = serde_json::from_str(json)?;
-        mark_given(&mut replica_set.spec.get_or_insert_default().selector, json)?;
+        selector::mark_given(&mut replica_set.spec.get_or_insert_default().selector, json)?;
         Ok(replica_set)
     },
     defaults,
@@ -43,7 +44,7 @@ pub(super) const RULES: Rules<ReplicaSet> = Rules {
     validate,
     validate_update: |new, old, errors| {
         if let (Some(new), Some(old)) = (&new.spec, &old.spec) {
-            immutable_selector(&new.selector, &old.selector, errors);
+            selector::immutable(&new.selector, &old.selector, errors);
         }
     },
     validate_status: |new, _, errors| validate_status(new, errors),
@@ -68,7 +69,9 @@ fn validate(replica_set: &ReplicaSet, errors: &mut Errors) {
     let Some(spec) = &replica_set.spec else { return errors.required(&path, "") };
     not_negative(spec.replicas, &path.child("replicas"), errors);
     not_negative(spec.min_ready_seconds, &path.child("minReadySeconds"), errors);
-    if let (Ok(selector), Some(template)) = (validate_selector(&spec.selector, &path.child("selector"), errors), &spec.template) {
+    if let (Ok(selector), Some(template)) =
+        (selector::required(&spec.selector, &path.child("selector"), "deployment", "invalid label selector", errors), &spec.template)
+    {
         pod_template::validate_replicated(template, selector.as_ref(), &path.child("template"), errors);
     }
 }
@@ -82,19 +85,11 @@ fn validate_status(replica_set: &ReplicaSet, errors: &mut Errors) {
         ("availableReplicas", status.available_replicas),
     ];
     not_negative(Some(status.replicas), &path.child("replicas"), errors);
-    for (field, number) in parts {
-        not_negative(number, &path.child(field), errors);
-    }
+    none_negative(&parts, &path, errors);
     not_negative(status.terminating_replicas, &path.child("terminatingReplicas"), errors);
     not_negative(status.observed_generation, &path.child("observedGeneration"), errors);
-    for (field, number) in parts {
-        if let Some(number) = number.filter(|number| *number > status.replicas) {
-            errors.invalid(&path.child(field), number, "cannot be greater than status.replicas");
-        }
-    }
-    if let Some(number) = status.available_replicas.filter(|number| *number > status.ready_replicas.unwrap_or_default()) {
-        errors.invalid(&path.child("availableReplicas"), number, "cannot be greater than readyReplicas");
-    }
+    none_above(&parts, status.replicas, "status.replicas", &path, errors);
+    none_above(&parts[2..], status.ready_replicas.unwrap_or_default(), "readyReplicas", &path, errors);
 }
 
 const COLUMNS: &[Column<ReplicaSet>] = &[

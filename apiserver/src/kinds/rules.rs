@@ -130,6 +130,12 @@ impl<K> Column<K> {
         self.kind = "integer";
         self
     }
+    /// Holds yes or no.
+    #[must_use]
+    pub const fn boolean(mut self) -> Self {
+        self.kind = "boolean";
+        self
+    }
     /// Says what it means.
     #[must_use]
     pub const fn about(mut self, description: &'static str) -> Self {
@@ -191,6 +197,8 @@ pub struct Rules<K: 'static> {
     pub on_update: fn(&mut K, &K),
     /// What is wrong with a new or changed object, metadata aside.
     pub validate: fn(&K, &mut Errors),
+    /// What is wrong with a new object besides, which a change may make of it.
+    pub validate_create: fn(&K, &mut Errors),
     /// What is wrong with a change: (new, old).
     pub validate_update: fn(&K, &K, &mut Errors),
     /// What is wrong with a change of the status: (new, old).
@@ -226,6 +234,7 @@ impl<K: Type> Rules<K> {
         on_create: |_| {},
         on_update: |_, _| {},
         validate: |_, _| {},
+        validate_create: |_, _| {},
         validate_update: |_, _, _| {},
         validate_status: |_, _, _| {},
         warnings: |_| Vec::new(),
@@ -246,6 +255,7 @@ pub trait Behaviour: Send + Sync {
     fn on_create(&self, object: &mut dyn Object);
     fn on_update(&self, new: &mut dyn Object, old: &dyn Object);
     fn validate(&self, object: &dyn Object, errors: &mut Errors);
+    fn validate_create(&self, object: &dyn Object, errors: &mut Errors);
     fn validate_update(&self, new: &dyn Object, old: &dyn Object, errors: &mut Errors);
     fn validate_status(&self, new: &dyn Object, old: &dyn Object, errors: &mut Errors);
     fn warnings(&self, object: &dyn Object) -> Vec<String>;
@@ -283,6 +293,9 @@ impl<K: Type> Behaviour for Rules<K> {
     }
     fn validate(&self, object: &dyn Object, errors: &mut Errors) {
         (self.validate)(cast(object), errors);
+    }
+    fn validate_create(&self, object: &dyn Object, errors: &mut Errors) {
+        (self.validate_create)(cast(object), errors);
     }
     fn validate_update(&self, new: &dyn Object, old: &dyn Object, errors: &mut Errors) {
         (self.validate_update)(cast(new), cast(old), errors);

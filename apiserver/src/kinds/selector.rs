@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use mini_api::{name, selector::Selector};
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
 
 use super::{
     field::{Errors, Path},
@@ -50,6 +50,58 @@ fn label_requirement(requirement: &LabelSelectorRequirement, path: &Path<'_>, er
 /// Whether it has no requirement at all.
 pub(super) fn is_empty(selector: &LabelSelector) -> bool {
     selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty) && list(&selector.match_expressions).is_empty()
+}
+
+/// The selector a kind must have, as something that matches; `None` if there is none, `Err` if it was refused as no selector at all.
+pub(super) fn required(
+    selector: &LabelSelector,
+    path: &Path<'_>,
+    kind: &str,
+    unusable: &str,
+    errors: &mut Errors,
+) -> Result<Option<Selector>, ()> {
+    if selector.match_labels.is_none() && selector.match_expressions.is_none() {
+        errors.required(path, "");
+        return Ok(None);
+    }
+    label_selector(selector, path, errors);
+    if is_empty(selector) {
+        errors.invalid(path, Shown(selector), &format!("empty selector is invalid for {kind}"));
+    }
+    match Selector::from_label_selector(selector) {
+        Ok(selector) => Ok(Some(selector)),
+        Err(_) => {
+            errors.invalid(path, Shown(selector), unusable);
+            Err(())
+        }
+    }
+}
+
+/// A selector does not change: whose pods would the old ones be?
+pub(super) fn immutable(new: &LabelSelector, old: &LabelSelector, errors: &mut Errors) {
+    let is_same = new.match_expressions.as_deref().unwrap_or_default() == old.match_expressions.as_deref().unwrap_or_default()
+        && new.match_labels.clone().unwrap_or_default() == old.match_labels.clone().unwrap_or_default();
+    if !is_same {
+        let spec = Path::new("spec");
+        errors.invalid(&spec.child("selector"), Shown(new), "field is immutable");
+    }
+}
+
+/// The type cannot tell an empty selector from none, but upstream's messages do: a selector that is given but empty gets an
+/// empty map of labels.
+pub(super) fn mark_given(selector: &mut LabelSelector, json: &str) -> serde_json::Result<()> {
+    #[derive(Deserialize)]
+    struct Peek {
+        spec: Option<PeekSpec>,
+    }
+    #[derive(Deserialize)]
+    struct PeekSpec {
+        selector: Option<IgnoredAny>,
+    }
+    if is_empty(selector) && serde_json::from_str::<Peek>(json)?.spec.is_some_and(|spec| spec.selector.is_some()) {
+        selector.match_labels.get_or_insert_default();
+    }
+    Ok(())
 }
 
 /// A selector as messages show it: what is not set is left out, labels come first.
@@ -121,5 +173,15 @@ mod tests {
         assert_eq!(cell(&LabelSelector::default()), "<none>");
         assert_eq!(cell(&selector(serde_json::json!({"matchLabels": {"b": "c", "a": "b"}}))), "a=b,b=c");
         assert_eq!(labels_cell(None), "<none>");
+    }
+
+    #[test]
+    fn selectors_do_not_change() {
+        let mut errors = Errors::new();
+        let of = |value: &str| -> LabelSelector { serde_json::from_value(serde_json::json!({"matchLabels": {"a": value}})).unwrap() };
+        immutable(&of("b"), &of("b"), &mut errors);
+        assert!(errors.is_empty());
+        immutable(&of("c"), &of("b"), &mut errors);
+        assert_eq!(errors.to_string(), "spec.selector: Invalid value: {\"matchLabels\":{\"a\":\"c\"}}: field is immutable");
     }
 }

@@ -6,7 +6,7 @@ use k8s_openapi::{
 };
 
 use super::rules::{Object, cast, cast_mut};
-use crate::error::ApiError;
+use crate::{error::ApiError, schema::Schema};
 
 /// One subresource of a kind.
 pub struct Subresource {
@@ -14,6 +14,8 @@ pub struct Subresource {
     pub name: &'static str,
     /// Group, version and kind of what it takes or gives, where that is not the object's own.
     pub kind: (&'static str, &'static str, &'static str),
+    /// The type of what it takes, where that is not the object's own.
+    pub body: Option<fn() -> Schema>,
     /// What can be asked of it, as discovery lists it.
     pub verbs: &'static [&'static str],
     /// What it does.
@@ -48,13 +50,28 @@ pub struct Route {
 
 /// `namespaces/finalize`: the namespace controller says it is done.
 pub const FINALIZE: Subresource =
-    Subresource { name: "finalize", kind: ("", "", "Namespace"), verbs: &["update"], action: Action::Part("/spec/finalizers") };
+    Subresource { name: "finalize", kind: ("", "", "Namespace"), body: None, verbs: &["update"], action: Action::Part("/spec/finalizers") };
+
+/// `certificatesigningrequests/approval`: somebody says yes or no.
+pub const APPROVAL: Subresource = Subresource {
+    name: "approval",
+    kind: ("", "", "CertificateSigningRequest"),
+    verbs: &["update"],
+    action: Action::Part("/status/conditions"),
+    body: None,
+};
 
 /// `pods/binding`: the scheduler's choice.
-pub const BINDING: Subresource = Subresource { name: "binding", kind: ("", "", "Binding"), verbs: &["create"], action: Action::Act(bind) };
+pub const BINDING: Subresource = Subresource {
+    name: "binding",
+    kind: ("", "", "Binding"),
+    body: Some(Schema::of::<Binding>),
+    verbs: &["create"],
+    action: Action::Act(bind),
+};
 
 /// `pods/log`: what a container printed.
-pub const LOG: Subresource = Subresource { name: "log", kind: ("", "", "Pod"), verbs: &["get"], action: Action::Connect(log) };
+pub const LOG: Subresource = Subresource { name: "log", kind: ("", "", "Pod"), body: None, verbs: &["get"], action: Action::Connect(log) };
 
 fn bind(object: &mut dyn Object, body: &[u8], moment: &Moment) -> Result<(), ApiError> {
     let binding: Binding = serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))?;

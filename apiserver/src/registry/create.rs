@@ -9,7 +9,7 @@ use crate::{
     admission::{Attempt, Verb},
     cache::item,
     error::{ApiError, Result},
-    kinds::{Kind, field::Errors, rules::Object},
+    kinds::{Compute, Kind, field::Errors, rules::Object, subresource::Moment},
 };
 
 /// How many names are generated before giving up.
@@ -22,9 +22,28 @@ impl Registry {
     /// 4xx in upstream's words: a body that is no such object, a name that is taken, a broken rule, an admission step's no.
     pub async fn create(&self, call: &mut Call, body: &[u8]) -> Result<Written> {
         let value = codec::read(self.kind(call), self.version(call), body, call)?;
+        if let Some(compute) = self.kind(call).computed {
+            return self.answer(call, &value, compute);
+        }
         // Admission judges by what is acknowledged, such as a namespace the same client has just created.
         self.fresh().await;
         self.create_value(call, &value, None).await
+    }
+
+    /// Answers the question an object is, and stores nothing.
+    fn answer(&self, call: &Call, value: &Value, compute: Compute) -> Result<Written> {
+        let kind = self.kind(call);
+        let mut object = codec::object(kind, value)?;
+        name(kind, call, &mut *object)?;
+        kind.behaviour.defaults(&mut *object);
+        let managed = self.track(call, None, None, self.written(call, &*object)?, None)?;
+        let mut errors = Errors::new();
+        kind.behaviour.validate(&*object, &mut errors);
+        if !errors.is_empty() {
+            return Err(ApiError::invalid(kind.name, kind.group(), "", &errors));
+        }
+        compute(&mut *object, &Moment { now: call.now })?;
+        Ok(Written { json: codec::stored(&mut *object, managed.as_deref())?, created: true })
     }
 
     /// Creates the object of a tree that the codec has read. `owned` says who owns what of it, where that is settled.
@@ -60,6 +79,7 @@ impl Registry {
         let mut errors = Errors::new();
         meta::validate(kind, object.meta(), &mut errors);
         kind.behaviour.validate(&*object, &mut errors);
+        kind.behaviour.validate_create(&*object, &mut errors);
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind.name, kind.group(), &name, &errors));
         }

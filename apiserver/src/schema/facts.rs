@@ -1,4 +1,4 @@
-//! The two tables of facts that OpenAPI does not tell, parsed once.
+//! The three tables of facts that OpenAPI does not tell, each parsed once, when it is first asked.
 //!
 //! Kept as tab-separated text in `data/`, so that a reader can check them against the published API line by line.
 
@@ -11,6 +11,7 @@ use super::{ListKind, ListPatch, Zero};
 
 const LIST_SEMANTICS: &str = include_str!("../../data/list-semantics.tsv");
 const GO_ENCODING: &str = include_str!("../../data/go-encoding.tsv");
+const PROTOBUF: &str = include_str!("../../data/protobuf.tsv");
 
 /// How one field (or a type, field `.`) merges.
 #[derive(Debug, Default)]
@@ -73,6 +74,39 @@ pub(super) fn zero(type_name: &str, field: &str) -> Option<Zero> {
     TABLE.get_or_init(|| read(GO_ENCODING, zero_row)).get(type_name)?.get(field).copied()
 }
 
+/// A numbered field of a protobuf message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tag {
+    /// The number.
+    pub(super) number: i32,
+    /// The JSON name; `.` for a message whose fields JSON has in the object itself.
+    pub(super) field: &'static str,
+    /// Whose numbers count in such a message, or in a union; empty for ordinary fields.
+    pub(super) message: &'static str,
+}
+
+/// The numbered fields of `type_name`, in the order of their numbers.
+pub(super) fn tags(type_name: &str) -> Option<&'static [Tag]> {
+    static TABLE: OnceLock<HashMap<&'static str, Vec<Tag>>> = OnceLock::new();
+    let read = || {
+        let mut table: HashMap<&'static str, Vec<Tag>> = HashMap::new();
+        for line in PROTOBUF.lines().filter(|line| !line.starts_with('#')) {
+            if let Some((type_name, tag)) = tag_row(line) {
+                table.entry(type_name).or_default().push(tag);
+            }
+        }
+        table.values_mut().for_each(|tags| tags.sort_by_key(|tag| tag.number));
+        table
+    };
+    TABLE.get_or_init(read).get(type_name).map(Vec::as_slice)
+}
+
+fn tag_row(line: &'static str) -> Option<(&'static str, Tag)> {
+    let mut columns = line.split('\t');
+    let (type_name, number, field) = (columns.next()?, columns.next()?.parse().ok()?, columns.next()?);
+    Some((type_name, Tag { number, field, message: columns.next().unwrap_or_default() }))
+}
+
 fn read<T>(text: &'static str, row: fn(&[&'static str]) -> Option<T>) -> Table<T> {
     let mut table = Table::new();
     for line in text.lines().filter(|l| !l.starts_with('#') && !l.is_empty()) {
@@ -128,6 +162,11 @@ mod tests {
         for line in LIST_SEMANTICS.lines().filter(|l| !l.starts_with('#')) {
             let columns: Vec<_> = line.split('\t').collect();
             assert!(merge(columns[0], columns[1]).is_some(), "{line}");
+        }
+        for line in PROTOBUF.lines().filter(|l| !l.starts_with('#')) {
+            let (type_name, tag) = tag_row(line).unwrap_or_else(|| panic!("{line}"));
+            assert!(tags(type_name).is_some_and(|tags| tags.iter().filter(|other| other.number == tag.number).count() == 1), "{line}");
+            assert!(tag.message.is_empty() || tags(tag.message).is_some(), "{line}");
         }
     }
 

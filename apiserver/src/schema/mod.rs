@@ -2,12 +2,14 @@
 //!
 //! One graph serves decoding, patching, field ownership and (later) server-side apply. It is derived from the
 //! `JsonSchema` implementations of `k8s-openapi`, joined with two tables of facts that OpenAPI does not tell: how
-//! lists and maps merge (`data/list-semantics.tsv`) and which zero values Go writes (`data/go-encoding.tsv`).
+//! lists and maps merge (`data/list-semantics.tsv`) and which zero values Go writes (`data/go-encoding.tsv`). A third one,
+//! the field numbers of protobuf (`data/protobuf.tsv`), is only read when a body is in that form.
 //! It is built lazily, once per process, and knows no kind by name.
 
 pub mod decode;
 mod facts;
 mod graph;
+pub mod protobuf;
 mod scalar;
 mod syntax;
 

@@ -47,7 +47,9 @@ pub(super) fn all(resources: &[&Resource<'_>], form: Form) -> Map<String, Value>
         }
         let own = schema.get("title").and_then(Value::as_str).unwrap_or_default();
         let name = name(resource);
-        found.insert(format!("{name}List"), list(resource, &name, form));
+        if resource.verbs.contains(&"list") {
+            found.insert(format!("{name}List"), list(resource, &name, form));
+        }
         let mut kind = definition(type_name(own), schema, form);
         mark(&mut kind, resource.group, resource.version, resource.kind);
         if !resource.optional.is_empty() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{
-        Affinity, NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, PodSpec, Toleration, TopologySpreadConstraint,
-        WeightedPodAffinityTerm,
+        Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, PodSpec, Toleration,
+        TopologySpreadConstraint, WeightedPodAffinityTerm,
     },
     apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement},
 };
@@ -42,14 +42,7 @@ pub(super) fn affinity(affinity: &Affinity, path: &Path<'_>, errors: &mut Errors
 
 fn node_affinity(affinity: &NodeAffinity, path: &Path<'_>, errors: &mut Errors) {
     if let Some(selector) = &affinity.required_during_scheduling_ignored_during_execution {
-        let required = path.child(REQUIRED);
-        let terms = required.child("nodeSelectorTerms");
-        if selector.node_selector_terms.is_empty() {
-            errors.required(&terms, "must have at least one node selector term");
-        }
-        for (index, term) in selector.node_selector_terms.iter().enumerate() {
-            node_term(term, true, &terms.index(index), errors);
-        }
+        node_selector(selector, &path.child(REQUIRED), errors);
     }
     let preferred = path.child(PREFERRED);
     for (index, term) in list(&affinity.preferred_during_scheduling_ignored_during_execution).iter().enumerate() {
@@ -57,6 +50,17 @@ fn node_affinity(affinity: &NodeAffinity, path: &Path<'_>, errors: &mut Errors) 
         weight(term.weight, &path, errors);
         // A preference that no label can meet does no harm, so its values are not checked.
         node_term(&term.preference, false, &path.child("preference"), errors);
+    }
+}
+
+/// What is wrong with a choice of nodes by their labels.
+pub(in super::super) fn node_selector(selector: &NodeSelector, path: &Path<'_>, errors: &mut Errors) {
+    let terms = path.child("nodeSelectorTerms");
+    if selector.node_selector_terms.is_empty() {
+        errors.required(&terms, "must have at least one node selector term");
+    }
+    for (index, term) in selector.node_selector_terms.iter().enumerate() {
+        node_term(term, true, &terms.index(index), errors);
     }
 }
 
@@ -200,7 +204,7 @@ pub(super) fn spread(constraints: &[TopologySpreadConstraint], path: &Path<'_>, 
 }
 
 /// What is wrong with the tolerations of a pod.
-pub(super) fn tolerations(tolerations: &[Toleration], path: &Path<'_>, errors: &mut Errors) {
+pub(in super::super) fn tolerations(tolerations: &[Toleration], path: &Path<'_>, errors: &mut Errors) {
     for (index, toleration) in tolerations.iter().enumerate() {
         self::toleration(toleration, &path.index(index), errors);
     }

@@ -2,14 +2,19 @@
 
 use k8s_openapi::{
     api::core::v1::{
-        Container, DownwardAPIVolumeFile, EnvVar, EphemeralContainer, HTTPGetAction, LifecycleHandler, ObjectFieldSelector, Pod, PodSpec,
-        PodStatus, Probe, ResourceFieldSelector, ResourceRequirements, Volume, VolumeProjection,
+        AzureDiskVolumeSource, Container, DownwardAPIVolumeFile, EnvVar, EphemeralContainer, HTTPGetAction, LifecycleHandler,
+        ObjectFieldSelector, Pod, PodSpec, PodStatus, Probe, ResourceFieldSelector, ResourceRequirements, Volume, VolumeProjection,
     },
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::super::unset::{default_number, default_text, flag, list_mut, text};
-use super::volume::has_source;
+use super::{
+    super::{
+        persistent_volume_claim,
+        unset::{default_number, default_text, flag, list_mut, text},
+    },
+    volume::has_source,
+};
 
 /// The mode of files that volumes make: `rw-r--r--`.
 const FILE_MODE: i32 = 0o644;
@@ -189,7 +194,7 @@ fn volume(volume: &mut Volume) {
         source.type_.get_or_insert_default();
     }
     if let Some(template) = volume.ephemeral.as_mut().and_then(|source| source.volume_claim_template.as_mut()) {
-        default_text(&mut template.spec.volume_mode, "Filesystem");
+        persistent_volume_claim::default_spec(&mut template.spec);
     }
     if let Some(source) = &mut volume.image {
         let reference = text(&source.reference).to_owned();
@@ -223,15 +228,20 @@ fn network_storage(volume: &mut Volume) {
         default_text(&mut source.keyring, "/etc/ceph/keyring");
     }
     if let Some(source) = &mut volume.azure_disk {
-        source.caching_mode.get_or_insert_with(|| "ReadWrite".to_owned());
-        source.kind.get_or_insert_with(|| "Shared".to_owned());
-        source.fs_type.get_or_insert_with(|| "ext4".to_owned());
-        source.read_only.get_or_insert(false);
+        azure_disk(source);
     }
     if let Some(source) = &mut volume.scale_io {
         default_text(&mut source.storage_mode, "ThinProvisioned");
         default_text(&mut source.fs_type, "xfs");
     }
+}
+
+/// A disk of Azure, which pods and PersistentVolumes describe alike.
+pub(in super::super) fn azure_disk(source: &mut AzureDiskVolumeSource) {
+    source.caching_mode.get_or_insert_with(|| "ReadWrite".to_owned());
+    source.kind.get_or_insert_with(|| "Shared".to_owned());
+    source.fs_type.get_or_insert_with(|| "ext4".to_owned());
+    source.read_only.get_or_insert(false);
 }
 
 /// The first of a pod's addresses stands in two fields: old writers set the single one.

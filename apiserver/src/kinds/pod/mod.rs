@@ -19,10 +19,10 @@ mod mount;
 mod probe;
 pub(super) mod resources;
 mod security;
-mod storage;
+pub(super) mod storage;
 mod update;
 pub(super) mod validate;
-mod volume;
+pub(super) mod volume;
 pub(super) mod warnings;
 
 /// What lists of Pods can be selected by.

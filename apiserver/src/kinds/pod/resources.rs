@@ -55,11 +55,13 @@ const WHOLE: &[&str] = &[
     "services.nodeports",
 ];
 
-fn is_huge_page(resource: &str) -> bool {
+/// Whether it is memory in pages of some size.
+pub(in super::super) fn is_huge_page(resource: &str) -> bool {
     resource.starts_with("hugepages-")
 }
 
-fn is_native(resource: &str) -> bool {
+/// Whether it is a resource of Kubernetes itself.
+pub(in super::super) fn is_native(resource: &str) -> bool {
     !resource.contains('/') || resource.contains("kubernetes.io/")
 }
 
@@ -69,7 +71,7 @@ fn is_extended(resource: &str) -> bool {
 }
 
 /// Whether more of it may be promised than there is.
-fn is_overcommittable(resource: &str) -> bool {
+pub(in super::super) fn is_overcommittable(resource: &str) -> bool {
     is_native(resource) && !is_huge_page(resource)
 }
 
@@ -84,8 +86,8 @@ pub(in super::super) fn amount(resource: &str, quantity: &ApiQuantity, path: &Pa
     }
 }
 
-/// What is wrong with the name of any compute resource.
-fn resource_name(resource: &str, path: &Path<'_>, errors: &mut Errors) -> bool {
+/// What is wrong with the name of any compute resource; whether nothing is.
+pub(in super::super) fn resource_name(resource: &str, path: &Path<'_>, errors: &mut Errors) -> bool {
     let wrong = name::qualified_name(resource);
     if !wrong.is_empty() {
         errors.invalid_all(path, resource, wrong);
@@ -98,7 +100,8 @@ fn resource_name(resource: &str, path: &Path<'_>, errors: &mut Errors) -> bool {
     true
 }
 
-fn container_resource(resource: &str, path: &Path<'_>, errors: &mut Errors) {
+/// What is wrong with the name of a resource that containers ask for.
+pub(in super::super) fn container_resource(resource: &str, path: &Path<'_>, errors: &mut Errors) {
     resource_name(resource, path, errors);
     if !resource.contains('/') {
         if !matches!(resource, "cpu" | "memory" | "ephemeral-storage") && !is_huge_page(resource) {
@@ -216,7 +219,7 @@ fn one(name: &str, quantity: &ApiQuantity, check_name: NameRule, path: &Path<'_>
 }
 
 /// What is wrong with what a runtime adds to the requests of a pod.
-pub(super) fn overhead(overhead: &BTreeMap<String, ApiQuantity>, path: &Path<'_>, errors: &mut Errors) {
+pub(in super::super) fn overhead(overhead: &BTreeMap<String, ApiQuantity>, path: &Path<'_>, errors: &mut Errors) {
     for (name, quantity) in overhead {
         one(name, quantity, container_resource, &path.child("limits").key(name), errors);
     }

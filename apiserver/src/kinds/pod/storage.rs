@@ -1,18 +1,18 @@
 //! Volume sources that name storage outside the cluster. No node of ours mounts them; what upstream would refuse is refused.
 
 use k8s_openapi::api::core::v1::{AzureDiskVolumeSource, CSIVolumeSource, ISCSIVolumeSource, Volume};
-use mini_api::name;
 
 use super::{
     super::{
         field::{Errors, Path},
+        storage_name,
         unset::{flag, list, text},
     },
     volume::{descending_path, required},
 };
 
 /// What is wrong with the source of a volume, which is at `path`.
-pub(super) fn source(volume: &Volume, path: &Path<'_>, errors: &mut Errors) {
+pub(in super::super) fn source(volume: &Volume, path: &Path<'_>, errors: &mut Errors) {
     let mut need = |value: &str, field: &str| required(value, &path.child(field), errors);
     if let Some(source) = &volume.git_repo {
         need(&source.repository, "repository");
@@ -124,14 +124,7 @@ fn azure_disk(source: &AzureDiskVolumeSource, path: &Path<'_>, errors: &mut Erro
 }
 
 fn csi(source: &CSIVolumeSource, path: &Path<'_>, errors: &mut Errors) {
-    let driver = path.child("driver");
-    if source.driver.is_empty() {
-        errors.required(&driver, "");
-    } else if source.driver.len() > 63 {
-        errors.too_long(&driver, 63);
-    } else {
-        errors.invalid_all(&driver, &source.driver, name::dns1123_subdomain(&source.driver.to_lowercase()));
-    }
+    storage_name::driver(&source.driver, &path.child("driver"), errors);
     if source.node_publish_secret_ref.as_ref().is_some_and(|secret| secret.name.is_empty()) {
         errors.required(&path.child("nodePublishSecretRef").child("name"), "");
     }

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Affinity, Container, ContainerStatus, NodeSelectorTerm, Pod, PodSpec, PodStatus, Toleration};
 use mini_api::name;
-use serde::Serialize;
-use similar::TextDiff;
 
 use super::super::{
-    address,
+    address, difference,
     field::{Errors, Path},
     unset::{list, text},
 };
@@ -46,7 +44,7 @@ pub(super) fn pod(new: &Pod, old: &Pod, errors: &mut Errors) {
     }
     let same = with_what_may_change(new, old, &path, errors);
     if same != *old {
-        errors.forbidden(&path, &format!("pod updates may not change fields other than {UPDATABLE}\n{}", difference(old, &same)));
+        errors.forbidden(&path, &format!("pod updates may not change fields other than {UPDATABLE}\n{}", difference::of(old, &same)));
     }
 }
 
@@ -148,21 +146,6 @@ fn narrow_terms(new: &[NodeSelectorTerm], old: &[NodeSelectorTerm], path: &Path<
         if !grows || (was_nothing && !is_nothing) {
             errors.invalid(&path.index(index), new, "only additions are allowed (no mutations or deletions)");
         }
-    }
-}
-
-/// What differs, as a unified diff of both written as JSON.
-fn difference(old: &PodSpec, new: &PodSpec) -> String {
-    let (old, new) = (pretty(old), pretty(new));
-    TextDiff::from_lines(&old, &new).unified_diff().context_radius(3).to_string()
-}
-
-fn pretty(value: &impl Serialize) -> String {
-    let mut bytes = Vec::new();
-    let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
-    match value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter)) {
-        Ok(()) => String::from_utf8_lossy(&bytes).into_owned() + "\n",
-        Err(error) => error.to_string(),
     }
 }
 

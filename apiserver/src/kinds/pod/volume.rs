@@ -10,6 +10,7 @@ use mini_api::{name, quantity};
 use super::{
     super::{
         field::{Errors, Path},
+        persistent_volume_claim,
         unset::{list, text},
     },
     Context,
@@ -139,7 +140,7 @@ fn one(volume: &Volume, context: &Context<'_>, parent: &Path<'_>, source: &str, 
 }
 
 /// A string must not be empty.
-pub(super) fn required(value: &str, path: &Path<'_>, errors: &mut Errors) {
+pub(in super::super) fn required(value: &str, path: &Path<'_>, errors: &mut Errors) {
     if value.is_empty() {
         errors.required(path, "");
     }
@@ -151,7 +152,8 @@ fn mode(mode: Option<i32>, path: &Path<'_>, errors: &mut Errors) {
     }
 }
 
-fn host_path(source: &HostPathVolumeSource, path: &Path<'_>, errors: &mut Errors) {
+/// What is wrong with a path of the node.
+pub(in super::super) fn host_path(source: &HostPathVolumeSource, path: &Path<'_>, errors: &mut Errors) {
     if source.path.is_empty() {
         return errors.required(&path.child("path"), "");
     }
@@ -262,16 +264,7 @@ fn ephemeral(source: &EphemeralVolumeSource, volume: &str, context: &Context<'_>
     let template = path.child("volumeClaimTemplate");
     match &source.volume_claim_template {
         None => errors.required(&template, ""),
-        Some(claim) => {
-            let spec = template.child("spec");
-            if list(&claim.spec.access_modes).is_empty() {
-                errors.required(&spec.child("accessModes"), "at least 1 access mode is required");
-            }
-            let requests = claim.spec.resources.as_ref().and_then(|resources| resources.requests.as_ref());
-            if requests.is_none_or(|requests| !requests.contains_key("storage")) {
-                errors.required(&spec.child("resources").key("storage"), "");
-            }
-        }
+        Some(claim) => persistent_volume_claim::validate_spec(&claim.spec, &template.child("spec"), errors),
     }
     if let Some(pod) = context.pod.filter(|pod| !pod.is_empty() && !volume.is_empty()) {
         let claim = format!("{pod}-{volume}");
@@ -282,7 +275,7 @@ fn ephemeral(source: &EphemeralVolumeSource, volume: &str, context: &Context<'_>
 }
 
 /// A path must not step out of where it starts.
-pub(super) fn no_backsteps(value: &str, path: &Path<'_>, errors: &mut Errors) {
+pub(in super::super) fn no_backsteps(value: &str, path: &Path<'_>, errors: &mut Errors) {
     if value.split('/').any(|step| step == "..") {
         errors.invalid(path, value, "must not contain '..'");
     }

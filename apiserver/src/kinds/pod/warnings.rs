@@ -16,6 +16,14 @@ const OLD_NODE_LABELS: &[(&str, Option<&str>)] = &[
     ("failure-domain.beta.kubernetes.io/zone", Some("topology.kubernetes.io/zone")),
 ];
 
+/// What the user should know about a label of nodes that no longer exists.
+pub(in super::super) fn old_node_label(key: &str) -> Option<String> {
+    let (_, instead) = OLD_NODE_LABELS.iter().find(|(old, _)| *old == key)?;
+    let instead = instead.map(|label| format!("; use {label:?} instead")).unwrap_or_default();
+    let since = if key == "beta.kubernetes.io/instance-type" || key.starts_with("failure-domain") { "1.17" } else { "1.14" };
+    Some(format!("deprecated since v{since}{instead}"))
+}
+
 /// Warnings about a pod.
 pub(super) fn pod(pod: &Pod) -> Vec<String> {
     pod.spec.as_ref().map(|spec| self::spec(spec, "spec")).unwrap_or_default()
@@ -25,10 +33,8 @@ pub(super) fn pod(pod: &Pod) -> Vec<String> {
 pub(in super::super) fn spec(spec: &PodSpec, path: &str) -> Vec<String> {
     let mut warnings = Vec::new();
     for key in spec.node_selector.iter().flatten().map(|(key, _)| key) {
-        if let Some((_, instead)) = OLD_NODE_LABELS.iter().find(|(old, _)| old == key) {
-            let instead = instead.map(|label| format!("; use {label:?} instead")).unwrap_or_default();
-            let since = if key == "beta.kubernetes.io/instance-type" || key.starts_with("failure-domain") { "1.17" } else { "1.14" };
-            warnings.push(format!("{path}.nodeSelector[{key}]: deprecated since v{since}{instead}"));
+        if let Some(why) = old_node_label(key) {
+            warnings.push(format!("{path}.nodeSelector[{key}]: {why}"));
         }
     }
     if spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {

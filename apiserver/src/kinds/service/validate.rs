@@ -305,11 +305,7 @@ pub(super) fn status(new: &Service, _: &Service, errors: &mut Errors) {
         }
         let hostname = text(&point.hostname);
         if !hostname.is_empty() {
-            let path = path.child("hostname");
-            errors.invalid_all(&path, hostname, name::dns1123_subdomain(hostname));
-            if hostname.parse::<IpAddr>().is_ok() {
-                errors.invalid(&path, hostname, "must be a DNS name, not an IP address");
-            }
+            address::hostname(hostname, &path.child("hostname"), errors);
         }
     }
 }
