@@ -134,6 +134,12 @@ impl ApiError {
         conflicts.list().into_iter().fold(error, cause)
     }
 
+    /// 400: the body is about another object than the path.
+    #[must_use]
+    pub fn wrong_name(given: &str, name: &str) -> Self {
+        Self::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})"))
+    }
+
     /// 422: the object breaks its kind's rules.
     #[must_use]
     pub fn invalid(kind: &str, group: &str, name: &str, errors: &Errors) -> Self {

@@ -13,6 +13,8 @@ use crate::kinds::Field;
 
 /// How every stored object begins.
 pub const HEAD: &str = "{\"metadata\":{";
+/// How the splice of [`with_revision`] begins.
+pub const REVISION: &[u8] = b"\"resourceVersion\":\"";
 
 /// One object at one revision. Immutable.
 #[derive(Debug)]
@@ -77,16 +79,16 @@ pub fn with_revision(stored: &[u8], revision: u64) -> Bytes {
 /// The stored form of JSON that [`with_revision`] made.
 #[must_use]
 pub fn without_revision(json: &[u8]) -> Vec<u8> {
-    const FIELD: &[u8] = b"\"resourceVersion\":\"";
-    let mut stored = Vec::with_capacity(json.len());
-    stored.extend_from_slice(HEAD.as_bytes());
-    let rest = &json[HEAD.len()..];
-    let rest = rest.strip_prefix(FIELD).map_or(rest, |tail| {
-        let end = memchr::memchr(b'"', tail).map_or(tail.len(), |quote| quote + 1);
-        tail[end..].strip_prefix(b",").unwrap_or(&tail[end..])
-    });
-    stored.extend_from_slice(rest);
-    stored
+    [HEAD.as_bytes(), after_revision(json)].concat()
+}
+
+/// What follows the head and the spliced revision, if there is one.
+#[must_use]
+pub fn after_revision(json: &[u8]) -> &[u8] {
+    let rest = json.get(HEAD.len()..).unwrap_or_default();
+    let Some(text) = rest.strip_prefix(REVISION) else { return rest };
+    let end = memchr::memchr(b'"', text).map_or(text.len(), |quote| quote + 1);
+    text[end..].strip_prefix(b",").unwrap_or(&text[end..])
 }
 
 struct Facts {

@@ -1,12 +1,12 @@
 //! Server-side apply as a request: the body is checked, given to [`super::apply`], and what comes of it goes the way of every
 //! other write.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
-    Call, Part, Registry, Written,
+    Call, Part, Patch, Registry, Written,
     apply::{self, Applied, Conflicts},
-    codec, key,
+    create::without_status,
     managed::{self, Entry, Operation},
 };
 use crate::{
@@ -27,59 +27,42 @@ impl Registry {
         if kind.namespaced {
             nothing["metadata"]["namespace"] = call.namespace.clone().into();
         }
-        let (mut value, entries) = self.applied(call, Part::Main, force, body, &nothing, &[])?;
+        let (value, owned) = self.patched(call, Part::Main, Patch::Apply { force }, body, &mut nothing, &[])?;
+        let kind = self.kind(call);
         let given = value["metadata"]["name"].as_str().unwrap_or_default();
         if given != name {
-            return Err(ApiError::bad_request(format!("the name of the object ({given}) does not match the name on the URL ({name})")));
+            return Err(ApiError::wrong_name(given, name));
         }
         if let Some(uid) = value["metadata"]["uid"].as_str().filter(|uid| !uid.is_empty()) {
             let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
             return Err(ApiError::conflict(kind.plural, kind.group(), name, &why));
         }
-        if let Some(metadata) = value["metadata"].as_object_mut() {
-            metadata.remove("managedFields");
-        }
         self.fresh().await;
-        if self.cache.get(call.kind, &key(kind, &call.namespace, name)).is_some() {
-            return Err(ApiError::already_exists(kind, name));
-        }
-        self.create_value(call, &value, Some(entries)).await
+        self.create_value(call, &value, owned).await
     }
 
-    /// What an apply makes of `old`, checked, in the stored version; and who owns what of it.
-    pub(super) fn applied(
-        &self,
-        call: &mut Call,
-        part: Part,
-        force: bool,
-        body: &[u8],
-        old: &Value,
-        entries: &[Entry],
-    ) -> Result<(Value, Vec<Entry>)> {
-        let (kind, version) = (self.kind(call), self.version(call));
+    /// What an apply makes of `live`, both in the request's version; and who owns what of it then.
+    pub(super) fn applied(&self, call: &Call, part: Part, force: bool, body: &[u8], live: &Value, entries: &[Entry]) -> Result<Applied> {
+        let version = self.version(call);
         let schema = (version.schema)();
         let config = self.config(call, part, &schema, body)?;
-        let mut live = old.clone();
-        (version.conversion.downgrade)(&mut live);
-        live["apiVersion"] = version.api_version.clone().into();
-        live["kind"] = kind.name.into();
         let who = managed::Writer {
             manager: &call.manager,
             api_version: &version.api_version,
             subresource: part.field(),
             operation: Operation::Apply,
         };
-        let apply = |force| apply::apply(&schema, &live, &config, entries, &who, force, call.now);
+        let apply = |force| apply::apply(&schema, live, &config, entries, &who, force, call.now);
         let known = live.pointer("/metadata/annotations").and_then(|all| all[LAST_APPLIED].as_str()).filter(|_| call.manager == KUBECTL);
-        let Applied { mut object, entries } = match apply(force) {
+        let mut applied = match apply(force) {
             Err(conflicts) if known.is_some_and(|last| of_client(&schema, last, &conflicts)) => apply(true),
             result => result,
         }
         .map_err(|conflicts| ApiError::apply_conflict(&conflicts))?;
         if known.is_some() {
-            object["metadata"]["annotations"][LAST_APPLIED] = format!("{config}\n").into();
+            applied.object["metadata"]["annotations"][LAST_APPLIED] = format!("{config}\n").into();
         }
-        Ok((codec::reread(kind, version, object, call)?, entries))
+        Ok(applied)
     }
 
     /// The configuration of a request's body: only what is given, of the part it is about.
@@ -109,19 +92,12 @@ impl Registry {
         if let Some(twice) = apply::duplicate(schema, &config) {
             return Err(untyped(twice));
         }
-        if let Some(map) = config.as_object_mut() {
-            restrict(map, part, kind.status);
+        match (part, config.as_object_mut()) {
+            (Part::Main, _) => without_status(kind, &mut config),
+            (Part::Only(_), Some(map)) => part.restrict(map),
+            _ => {}
         }
         Ok(config)
-    }
-}
-
-/// Leaves what a write through this door can change.
-fn restrict(config: &mut Map<String, Value>, part: Part, status_apart: bool) {
-    match part.field() {
-        Some(field) => config.retain(|name, _| [field, "metadata", "apiVersion", "kind"].contains(&name.as_str())),
-        None if status_apart => drop(config.remove("status")),
-        None => {}
     }
 }
 

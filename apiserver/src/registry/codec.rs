@@ -8,7 +8,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::{Call, FieldValidation};
 use crate::{
-    cache::item::HEAD,
+    cache::item::{self, HEAD},
     error::{ApiError, Result},
     kinds::{
         Kind, Version,
@@ -17,9 +17,6 @@ use crate::{
     },
     schema::decode::{self, DecodeError, Decoded},
 };
-
-/// How [`crate::cache::item::with_revision`] begins its splice.
-const REVISION: &[u8] = b"\"resourceVersion\":\"";
 
 /// Reads a request's body as an object of `version`, checks it against the schema, and turns it into the stored version.
 ///
@@ -146,7 +143,7 @@ pub struct Split<'a> {
 #[must_use]
 pub fn split(json: &[u8]) -> Split<'_> {
     const FIELD: &[u8] = b"\"managedFields\":";
-    let start = json.len() - after_revision(json).len();
+    let start = json.len() - item::after_revision(json).len();
     let Some(list) = json[start..].strip_prefix(FIELD) else { return Split { object: Cow::Borrowed(json), managed: None } };
     let Ok(text) = text(list) else { return Split { object: Cow::Borrowed(json), managed: None } };
     let mut reader = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
@@ -154,14 +151,6 @@ pub fn split(json: &[u8]) -> Split<'_> {
     let tail = &list[reader.byte_offset()..];
     let object = [&json[..start], tail.strip_prefix(b",").unwrap_or(tail)].concat();
     Split { object: Cow::Owned(object), managed: Some(managed.get()) }
-}
-
-/// What follows the spliced revision, if there is one.
-fn after_revision(json: &[u8]) -> &[u8] {
-    let rest = json.get(HEAD.len()..).unwrap_or_default();
-    let Some(text) = rest.strip_prefix(REVISION) else { return rest };
-    let end = memchr::memchr(b'"', text).map_or(text.len(), |quote| quote + 1);
-    text[end..].strip_prefix(b",").unwrap_or(&text[end..])
 }
 
 /// What is stored for an object: metadata first and in it managedFields, without `kind`, `apiVersion` and `resourceVersion`.
@@ -190,10 +179,7 @@ fn reorder(json: &[u8], managed: Option<&str>) -> serde_json::Result<Bytes> {
     }
     out.extend_from_slice(metadata);
     for (key, raw) in parts.iter().filter(|(key, _)| !matches!(*key, "metadata" | "kind" | "apiVersion")) {
-        out.extend_from_slice(b",\"");
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(b"\":");
-        out.extend_from_slice(raw.get().as_bytes());
+        append(&mut out, key, raw);
     }
     out.push(b'}');
     Ok(Bytes::from(out))
@@ -228,6 +214,14 @@ pub fn stored_part(kind: &Kind, object: &mut dyn Object, part: &str, managed: Op
     graft(&own?, part, before).map_err(|error| ApiError::internal(format!("encode a part of an object: {error}")))
 }
 
+/// Writes one more field, or the first.
+fn append(out: &mut Vec<u8>, key: &str, raw: &RawValue) {
+    out.extend_from_slice(if out.is_empty() { b"{\"" } else { b",\"" });
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
+    out.extend_from_slice(raw.get().as_bytes());
+}
+
 /// `before` with the metadata and one part of `own`. Both are of the stored form.
 fn graft(own: &[u8], part: &str, before: &[u8]) -> serde_json::Result<Bytes> {
     let (own, before) = (parts(own)?, parts(before)?);
@@ -236,10 +230,7 @@ fn graft(own: &[u8], part: &str, before: &[u8]) -> serde_json::Result<Bytes> {
     let added = own.iter().filter(|mine| mine.0 == part && before.iter().all(|field| field.0 != part));
     let mut out = Vec::with_capacity(2048);
     for (key, raw) in before.iter().filter_map(now).chain(added) {
-        out.extend_from_slice(if out.is_empty() { b"{\"" } else { b",\"" });
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(b"\":");
-        out.extend_from_slice(raw.get().as_bytes());
+        append(&mut out, key, raw);
     }
     out.push(b'}');
     Ok(Bytes::from(out))
@@ -278,7 +269,7 @@ pub fn metadata(json: &[u8]) -> serde_json::Result<&str> {
 /// The revision that [`crate::cache::item::with_revision`] spliced into stored JSON.
 #[must_use]
 pub fn revision(json: &[u8]) -> &str {
-    let text = json.get(HEAD.len()..).and_then(|rest| rest.strip_prefix(REVISION)).unwrap_or_default();
+    let text = json.get(HEAD.len()..).and_then(|rest| rest.strip_prefix(item::REVISION)).unwrap_or_default();
     let end = memchr::memchr(b'"', text).unwrap_or(0);
     std::str::from_utf8(&text[..end]).unwrap_or_default()
 }

@@ -138,7 +138,8 @@ impl Registry {
     }
 }
 
-fn without_status(kind: &Kind, value: &mut Value) {
+/// Takes the status out of an object, where that is written apart.
+pub(super) fn without_status(kind: &Kind, value: &mut Value) {
     if let Some(map) = value.as_object_mut().filter(|_| kind.status) {
         map.remove("status");
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use mini_store::Expect;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Call, Part, Registry, TRIES, Written, codec, key, managed, meta, patch, tree};
+use super::{Call, Part, Registry, TRIES, Written, apply::Applied, codec, key, managed, meta, patch, tree};
 use crate::{
     admission::{Attempt, Verb},
     cache::item::{self, Item},
@@ -61,6 +61,13 @@ impl Part {
         }
     }
 
+    /// Leaves of an object what a request for this part may say.
+    pub(super) fn restrict(self, object: &mut Map<String, Value>) {
+        if let Some(field) = self.field() {
+            object.retain(|name, _| name == field || matches!(name.as_str(), "metadata" | "apiVersion" | "kind"));
+        }
+    }
+
     /// What of an object a write of this part can change, as managedFields see it.
     fn of(self, mut object: Value) -> Value {
         if let (Some(field), Some(map)) = (self.field(), object.as_object_mut()) {
@@ -81,9 +88,7 @@ impl Registry {
         let given = value.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         match given {
             "" => return Err(ApiError::bad_request("name must be provided")),
-            other if other != name => {
-                return Err(ApiError::bad_request(format!("the name of the object ({other}) does not match the name on the URL ({name})")));
-            }
+            other if other != name => return Err(ApiError::wrong_name(other, name)),
             _ => {}
         }
         let found = self.find_object(call, name).await;
@@ -176,15 +181,9 @@ impl Registry {
             _ => tree(&json)?,
         };
         let live: Option<Vec<managed::Entry>> = managed.map(serde_json::from_str).transpose().map_err(wrong)?;
-        let mut owned = None;
-        let mut new = match change {
-            Change::Patch(Patch::Apply { force }, body) => {
-                let (new, entries) = self.applied(call, part, *force, body, &old, live.as_deref().unwrap_or_default())?;
-                owned = Some(entries);
-                new
-            }
-            Change::Patch(form, body) => self.patched(call, part, *form, body, &mut old)?,
-            Change::Put(value) => value.clone(),
+        let (mut new, owned) = match change {
+            Change::Patch(form, body) => self.patched(call, part, *form, body, &mut old, live.as_deref().unwrap_or_default())?,
+            Change::Put(value) => (value.clone(), None),
             Change::Act(..) => unreachable!("handled above"),
         };
         let pinned = check(kind, call, name, &new, &old, matches!(change, Change::Put(_)))?;
@@ -219,8 +218,17 @@ impl Registry {
         Ok(Candidate { object, managed, before, pinned })
     }
 
-    /// What a patch makes of `old`, checked; of a part only that part and the metadata, for the rest will not count.
-    fn patched(&self, call: &mut Call, part: Part, form: Patch, body: &[u8], old: &mut Value) -> Result<Value> {
+    /// What a patch makes of `old`, checked; of a part only that part and the metadata, for the rest will not count. An apply also
+    /// settles who owns what; `live` says who did.
+    pub(super) fn patched(
+        &self,
+        call: &mut Call,
+        part: Part,
+        form: Patch,
+        body: &[u8],
+        old: &mut Value,
+        live: &[managed::Entry],
+    ) -> Result<(Value, Option<Vec<managed::Entry>>)> {
         let (kind, version) = (self.kind(call), self.version(call));
         let mut converted;
         let before = if call.version == 0 {
@@ -232,16 +240,21 @@ impl Registry {
         };
         before["apiVersion"] = version.api_version.clone().into();
         before["kind"] = kind.name.into();
+        let mut owned = None;
         let mut after = match form {
-            Patch::Json => patch::json(before, body),
-            Patch::Merge => patch::merge(before, body),
-            Patch::Strategic => patch::strategic(&(version.schema)(), before, body),
-            Patch::Apply { .. } => unreachable!("`applied` does that"),
-        }?;
-        if let (Part::Only(_), Some(map)) = (part, after.as_object_mut()) {
-            map.retain(|field, _| matches!(field.as_str(), "metadata" | "apiVersion" | "kind") || part.field() == Some(field));
+            Patch::Json => patch::json(before, body)?,
+            Patch::Merge => patch::merge(before, body)?,
+            Patch::Strategic => patch::strategic(&(version.schema)(), before, body)?,
+            Patch::Apply { force } => {
+                let Applied { object, entries } = self.applied(call, part, force, body, before, live)?;
+                owned = Some(entries);
+                object
+            }
+        };
+        if let Some(map) = after.as_object_mut() {
+            part.restrict(map);
         }
-        codec::reread(kind, version, after, call)
+        Ok((codec::reread(kind, version, after, call)?, owned))
     }
 
     /// Checks and stores a new state; `None` when somebody else was faster.
@@ -311,7 +324,7 @@ fn check(kind: &Kind, call: &Call, name: &str, new: &Value, old: &Value, put: bo
     let text = |value: &Value, field: &str| value["metadata"][field].as_str().unwrap_or_default().to_owned();
     let said = text(new, "name");
     if said != name {
-        return Err(ApiError::bad_request(format!("the name of the object ({said}) does not match the name on the URL ({name})")));
+        return Err(ApiError::wrong_name(&said, name));
     }
     let namespace = text(new, "namespace");
     if kind.namespaced && !namespace.is_empty() && namespace != call.namespace {
