@@ -12,8 +12,7 @@ use super::{
     Conversion,
     count::{at_most_all, count_or_percent, figure, none_negative, not_decremented, not_negative},
     field::{Errors, Path},
-    old_version::{selector_from_template, update_on_delete},
-    pod_template,
+    old_version, pod_template,
     rules::{Column, Rules, column, parts},
     selector,
     unset::{default_text, text},
@@ -23,16 +22,8 @@ use super::{
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// The version of the first DaemonSets: the labels of the template are the selector, and pods stay until somebody deletes them.
-pub(super) const EXTENSIONS_V1BETA1: Conversion = Conversion {
-    upgrade: |object| {
-        selector_from_template(object);
-        update_on_delete(object);
-    },
-    downgrade: |_| {},
-    warning: Some("extensions/v1beta1 DaemonSet is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 DaemonSet"),
-    optional: &["selector"],
-    shown: true,
-};
+pub(super) const EXTENSIONS_V1BETA1: Conversion =
+    old_version::first("extensions/v1beta1 DaemonSet is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 DaemonSet");
 
 /// The last version before v1, and no different.
 pub(super) const APPS_V1BETA2: Conversion = Conversion {
@@ -42,11 +33,7 @@ pub(super) const APPS_V1BETA2: Conversion = Conversion {
 
 /// What is special about a DaemonSet.
 pub(super) const RULES: Rules<DaemonSet> = Rules {
-    decode: |json| {
-        let mut daemon_set: DaemonSet = serde_json::from_str(json)?;
-        selector::mark_given(&mut daemon_set.spec.get_or_insert_default().selector, json)?;
-        Ok(daemon_set)
-    },
+    decode: |json| selector::decode(json, |object: &mut DaemonSet| &mut object.spec.get_or_insert_default().selector),
     defaults,
     on_create: |daemon_set| {
         daemon_set.status = Some(DaemonSetStatus::default());

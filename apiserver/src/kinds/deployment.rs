@@ -83,11 +83,7 @@ fn rolling(spec: &mut Value, step: &Value) {
 
 /// What is special about a Deployment.
 pub(super) const RULES: Rules<Deployment> = Rules {
-    decode: |json| {
-        let mut deployment: Deployment = serde_json::from_str(json)?;
-        selector::mark_given(&mut deployment.spec.get_or_insert_default().selector, json)?;
-        Ok(deployment)
-    },
+    decode: |json| selector::decode(json, |object: &mut Deployment| &mut object.spec.get_or_insert_default().selector),
     defaults,
     on_create: |deployment| deployment.status = Some(DeploymentStatus::default()),
     validate,

@@ -2,6 +2,23 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Conversion;
+
+/// The first version of a workload with an `updateStrategy`: the labels of the template are the selector, and pods stay until
+/// somebody deletes them.
+pub(super) const fn first(warning: &'static str) -> Conversion {
+    Conversion {
+        upgrade: |object| {
+            selector_from_template(object);
+            update_on_delete(object);
+        },
+        downgrade: |_| {},
+        warning: Some(warning),
+        optional: &["selector"],
+        shown: true,
+    }
+}
+
 /// Old versions needed no selector: the labels of the template did, also as labels of the object.
 pub(super) fn selector_from_template(object: &mut Value) {
     let Some(labels) = object.pointer("/spec/template/metadata/labels").filter(|labels| labels.is_object()).cloned() else { return };
@@ -13,7 +30,7 @@ pub(super) fn selector_from_template(object: &mut Value) {
 }
 
 /// The first update strategies had to be asked for: pods were replaced only when somebody deleted them.
-pub(super) fn update_on_delete(object: &mut Value) {
+fn update_on_delete(object: &mut Value) {
     let Some(spec) = object.get_mut("spec").filter(|spec| spec.is_object()) else { return };
     default(spec, "updateStrategy", json!({}));
     default(&mut spec["updateStrategy"], "type", json!("OnDelete"));

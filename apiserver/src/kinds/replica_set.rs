@@ -34,11 +34,7 @@ pub(super) const APPS_V1BETA2: Conversion = Conversion {
 
 /// What is special about a ReplicaSet.
 pub(super) const RULES: Rules<ReplicaSet> = Rules {
-    decode: |json| {
-        let mut replica_set: ReplicaSet = serde_json::from_str(json)?;
-        selector::mark_given(&mut replica_set.spec.get_or_insert_default().selector, json)?;
-        Ok(replica_set)
-    },
+    decode: |json| selector::decode(json, |object: &mut ReplicaSet| &mut object.spec.get_or_insert_default().selector),
     defaults,
     on_create: |replica_set| replica_set.status = Some(ReplicaSetStatus::default()),
     validate,

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use mini_api::{name, selector::Selector};
-use serde::{Deserialize, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    de::{DeserializeOwned, IgnoredAny},
+    ser::SerializeMap,
+};
 
 use super::{
     field::{Errors, Path},
@@ -87,9 +91,9 @@ pub(super) fn immutable(new: &LabelSelector, old: &LabelSelector, errors: &mut E
     }
 }
 
-/// The type cannot tell an empty selector from none, but upstream's messages do: a selector that is given but empty gets an
-/// empty map of labels.
-pub(super) fn mark_given(selector: &mut LabelSelector, json: &str) -> serde_json::Result<()> {
+/// Reads an object that has a selector. The type cannot tell an empty one from none, but upstream's messages do: a selector that
+/// is given but empty gets an empty map of labels.
+pub(super) fn decode<K: DeserializeOwned>(json: &str, selector: fn(&mut K) -> &mut LabelSelector) -> serde_json::Result<K> {
     #[derive(Deserialize)]
     struct Peek {
         spec: Option<PeekSpec>,
@@ -98,10 +102,12 @@ pub(super) fn mark_given(selector: &mut LabelSelector, json: &str) -> serde_json
     struct PeekSpec {
         selector: Option<IgnoredAny>,
     }
+    let mut object = serde_json::from_str(json)?;
+    let selector = selector(&mut object);
     if is_empty(selector) && serde_json::from_str::<Peek>(json)?.spec.is_some_and(|spec| spec.selector.is_some()) {
         selector.match_labels.get_or_insert_default();
     }
-    Ok(())
+    Ok(object)
 }
 
 /// A selector as messages show it: what is not set is left out, labels come first.

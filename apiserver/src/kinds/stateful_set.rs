@@ -15,24 +15,15 @@ use super::{
     Conversion,
     count::{at_most_all, count_or_percent, figure, none_above, none_negative, not_decremented, not_negative},
     field::{Errors, Path},
-    old_version::{selector_from_template, update_on_delete},
-    pod_template,
+    old_version, pod_template,
     rules::{Column, Rules, column, parts},
     selector,
     unset::{default_text, list, list_mut, text},
 };
 
 /// The first version: the labels of the template are the selector, and pods stay until somebody deletes them.
-pub(super) const APPS_V1BETA1: Conversion = Conversion {
-    upgrade: |object| {
-        selector_from_template(object);
-        update_on_delete(object);
-    },
-    downgrade: |_| {},
-    warning: Some("apps/v1beta1 StatefulSet is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 StatefulSet"),
-    optional: &["selector"],
-    shown: true,
-};
+pub(super) const APPS_V1BETA1: Conversion =
+    old_version::first("apps/v1beta1 StatefulSet is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 StatefulSet");
 
 /// The last version before v1, and no different.
 pub(super) const APPS_V1BETA2: Conversion = Conversion {
@@ -42,11 +33,7 @@ pub(super) const APPS_V1BETA2: Conversion = Conversion {
 
 /// What is special about a StatefulSet.
 pub(super) const RULES: Rules<StatefulSet> = Rules {
-    decode: |json| {
-        let mut stateful_set: StatefulSet = serde_json::from_str(json)?;
-        selector::mark_given(&mut stateful_set.spec.get_or_insert_default().selector, json)?;
-        Ok(stateful_set)
-    },
+    decode: |json| selector::decode(json, |object: &mut StatefulSet| &mut object.spec.get_or_insert_default().selector),
     defaults,
     on_create: |set| set.status = Some(StatefulSetStatus { available_replicas: Some(0), ..StatefulSetStatus::default() }),
     validate,

@@ -147,16 +147,14 @@ const COLUMNS: &[Column<CronJob>] = &[
         Value::from(zone.unwrap_or("<none>"))
     })
     .about("The time zone name for the given schedule, see https://en.wikipedia.org/wiki/List_of_tz_database_time_zones."),
-    Column {
-        kind: "boolean",
-        ..column("Suspend", |cron_job: &CronJob, _| {
-            Value::from(match cron_job.spec.suspend {
-                Some(true) => "True",
-                Some(false) => "False",
-                None => "<unset>",
-            })
+    column("Suspend", |cron_job: &CronJob, _| {
+        Value::from(match cron_job.spec.suspend {
+            Some(true) => "True",
+            Some(false) => "False",
+            None => "<unset>",
         })
-    },
+    })
+    .boolean(),
     column("Active", |cron_job: &CronJob, _| Value::from(cron_job.status.as_ref().map_or(0, |status| list(&status.active).len())))
         .integer(),
     column("Last Schedule", |cron_job: &CronJob, now| {
