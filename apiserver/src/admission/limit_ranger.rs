@@ -9,8 +9,8 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity as ApiQuantity,
 };
 use mini_api::{
-    pod,
-    quantity::{self, Quantity},
+    pod::{self, Resources},
+    quantity,
 };
 
 use super::{Attempt, Cluster, Step, Verb};
@@ -19,7 +19,6 @@ use crate::error::{ApiError, Result};
 /// Where it is noted what was filled in.
 const ANNOTATION: &str = "kubernetes.io/limit-ranger";
 
-type Amounts = BTreeMap<String, Quantity>;
 type ApiAmounts = Option<BTreeMap<String, ApiQuantity>>;
 
 #[derive(Default)]
@@ -61,7 +60,7 @@ fn items(ranges: &[LimitRange]) -> Vec<LimitRangeItem> {
     ranges.iter().flat_map(|range| range.spec.iter().flat_map(|spec| spec.limits.iter().cloned())).collect()
 }
 
-fn amounts(all: &ApiAmounts) -> Amounts {
+fn amounts(all: &ApiAmounts) -> Resources {
     all.iter().flatten().map(|(name, amount)| (name.clone(), quantity::of(amount))).collect()
 }
 
@@ -106,12 +105,12 @@ fn check(spec: Option<&PodSpec>, items: &[LimitRangeItem], wrong: &mut Vec<Strin
     }
 }
 
-fn of(container: &Container) -> (Amounts, Amounts) {
+fn of(container: &Container) -> (Resources, Resources) {
     container.resources.as_ref().map(|resources| (amounts(&resources.requests), amounts(&resources.limits))).unwrap_or_default()
 }
 
 /// Holds requests and limits against one rule. What has no limits, such as a claim, is judged by its requests alone.
-fn bounds(item: &LimitRangeItem, requests: &Amounts, limits: Option<&Amounts>, wrong: &mut Vec<String>) {
+fn bounds(item: &LimitRangeItem, requests: &Resources, limits: Option<&Resources>, wrong: &mut Vec<String>) {
     let is_claim = limits.is_none();
     let limit = |name: &str| limits.and_then(|limits| limits.get(name));
     for (name, least) in item.min.iter().flatten() {

@@ -14,6 +14,7 @@ use crate::{
         Kind,
         rules::{Object, Type, cast},
     },
+    registry::codec,
 };
 
 /// Declares the steps, in the order they are asked.
@@ -104,6 +105,18 @@ impl Cluster<'_> {
         self.cache.get(self.index(plural)?, key)
     }
 
+    /// One object of the resource, decoded.
+    fn named<K: Type>(&self, plural: &str, key: &str) -> Option<K> {
+        let item = self.item(plural, key)?;
+        self.decode(self.index(plural)?, &item)
+    }
+
+    /// An object without its managedFields, which no step looks at.
+    fn decode<K: Type>(&self, index: usize, item: &Item) -> Option<K> {
+        let object = self.table[index].behaviour.decode(&codec::split(&item.json).object).ok()?;
+        Some(cast::<K>(&*object).clone())
+    }
+
     /// All objects of the resource.
     fn all<K: Type>(&self, plural: &str) -> Vec<K> {
         self.within(plural, &Range::default())
@@ -117,8 +130,7 @@ impl Cluster<'_> {
     fn within<K: Type>(&self, plural: &str, range: &Range) -> Vec<K> {
         let Some(index) = self.index(plural) else { return Vec::new() };
         let listing = self.cache.list(index, range, &Select::default());
-        let decode = |item: &std::sync::Arc<Item>| self.table[index].behaviour.decode(&item.json).ok();
-        listing.items.iter().filter_map(decode).map(|object| cast::<K>(&*object).clone()).collect()
+        listing.items.iter().filter_map(|item| self.decode(index, item)).collect()
     }
 }
 

@@ -27,7 +27,7 @@ impl Step for Plugin {
         let asked = spec.priority_class_name.clone().filter(|class| !class.is_empty());
         let class = match &asked {
             None => classes(cluster).into_iter().filter(is_default).min_by_key(|class| class.value),
-            Some(wanted) => match classes(cluster).into_iter().find(|class| name_of(class) == wanted) {
+            Some(wanted) => match cluster.named::<PriorityClass>("priorityclasses", wanted) {
                 None => return refuse(format!("no PriorityClass with name {wanted} was found")),
                 found => found,
             },
