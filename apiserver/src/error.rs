@@ -226,6 +226,14 @@ impl ApiError {
         Self::new(429, "TooManyRequests", "too many requests, please try again later").retry_after(1)
     }
 
+    /// 429: a disruption budget does not allow it now. `seconds` says when to ask again, 0 that nobody knows.
+    #[must_use]
+    pub fn disruption(why: &str, seconds: i32) -> Self {
+        let error = Self::new(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.");
+        let error = error.cause("DisruptionBudget", why, "");
+        if seconds > 0 { error.retry_after(seconds) } else { error }
+    }
+
     /// 500 with upstream's odd form: no reason.
     #[must_use]
     pub fn internal(message: impl Into<String>) -> Self {

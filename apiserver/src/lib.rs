@@ -18,11 +18,13 @@ pub mod admission;
 mod bootstrap;
 pub mod cache;
 mod config;
+pub mod deeds;
 pub mod error;
 pub mod http;
 pub mod kinds;
 pub mod registry;
 pub mod schema;
+pub mod tokens;
 
 pub use config::{Args, Config};
 
@@ -55,7 +57,8 @@ impl Server {
         let table: Arc<[kinds::Kind]> = kinds::table().into();
         let cache = Arc::new(cache::feed::load(&*store, &table).await?);
         tasks.spawn("cache feed", cache::feed::follow(store.clone(), cache.clone(), table.clone(), tasks.token()));
-        let registry = Registry::new(table, cache, store);
+        let tokens = tokens::Tokens::of(&*store).await?;
+        let registry = Registry::new(table, cache, store, tokens);
         bootstrap::bootstrap(&registry, &config.advertised(address.ip()), address.port()).await.context("create what every cluster has")?;
         let app = App::new(registry, address.to_string(), tasks.token());
         Ok(Self { address, router: http::router(Arc::new(app)), listener, tasks })

@@ -3,6 +3,7 @@
 mod alone;
 mod api_apply;
 mod api_followers;
+mod api_subresources;
 mod api_watch;
 mod api_writes;
 mod bad_input;

@@ -44,12 +44,7 @@ const DIFFERS: &[(&str, &str)] = &[
     ("kinds: create SelfSubjectReview ", "nobody is authenticated yet"),
     ("kinds: create PersistentVolume pv-min", PROTECTION),
     ("kinds: create PersistentVolumeClaim pvc-min", PROTECTION),
-    ("writes: log missing container", "pods/eviction is not served yet, so the pod is still there"),
-    ("writes: log unreachable", "pods/eviction is not served yet, so the pod is still there"),
     ("kinds: create CustomResourceDefinition widgets.example.com", "custom resources are not served yet"),
-    ("writes: evict", "pods/eviction is not served yet"),
-    ("writes: evict missing", "pods/eviction is not served yet"),
-    ("writes: token", "serviceaccounts/token is not served yet"),
 ];
 /// See [`DIFFERS`].
 const CHANCE: &str = "chance or another history decides";

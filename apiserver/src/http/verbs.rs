@@ -8,7 +8,7 @@ use axum::{
 use bytes::Bytes;
 use k8s_openapi::{api::autoscaling::v1::Scale, apimachinery::pkg::apis::meta::v1::DeleteOptions};
 use mini_daemon::clock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     App,
@@ -19,6 +19,7 @@ use super::{
     watch,
 };
 use crate::{
+    deeds,
     error::{ApiError, Result},
     kinds::{
         Kind,
@@ -56,6 +57,12 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
     }
     if !kind.verbs.contains(&verb(&ask, &params)) {
         return Err(ApiError::method_not_allowed());
+    }
+    if let Some((plural, subresource)) = kind.body_of {
+        let target =
+            Resource { name: Some(named(&ask, own(kind, &ask))?), subresource: Some(subresource.to_owned()), ..ask.target.clone() };
+        let target = Resource { kind: app.registry.find(plural).ok_or_else(ApiError::no_resource)?, version: 0, ..target };
+        return part(app, &Ask { target, ..ask }, &params, accept, subresource).await;
     }
     let mut response = match (&ask.method, &ask.target.name) {
         (&Method::GET, _) if params.watch => watching(app, &ask, &params, accept).await?,
@@ -98,6 +105,13 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
     Ok(response)
 }
 
+/// The name the body gives its object.
+fn named(ask: &Ask<'_>, schema: fn() -> Schema) -> Result<String> {
+    let body: Value = serde_json::from_slice(&json_body(ask, schema)?).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let name = body["metadata"]["name"].as_str().filter(|name| !name.is_empty());
+    name.map(str::to_owned).ok_or_else(|| ApiError::bad_request("name must be provided"))
+}
+
 /// What is asked for, as discovery calls it.
 fn verb(ask: &Ask<'_>, params: &Params) -> &'static str {
     match (&ask.method, &ask.target.name) {
@@ -130,6 +144,9 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
     let action = row.map(|row| row.action);
     let schema = row.and_then(|row| row.body).unwrap_or_else(|| own(kind, ask));
     let known = action.is_some() || (subresource == "status" && kind.status);
+    if row.is_some_and(|row| !row.verbs.contains(&verb(ask, params))) {
+        return Err(ApiError::method_not_allowed());
+    }
     match (&ask.method, action) {
         (&Method::GET, Some(Action::Connect(route))) => {
             let item = app.registry.get(ask.target.kind, namespace, name).await?;
@@ -137,12 +154,16 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
             super::proxy::forward(app, &route).await
         }
         (&Method::POST, Some(Action::Act(act))) => {
-            let mut call = call(app, ask, params, "CreateOptions")?;
-            app.registry.act(&mut call, name, act, &json_body(ask, schema)?).await?;
-            let status = json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 });
-            whole(StatusCode::CREATED, vec![Bytes::from(status.to_string())], accept.yaml)
+            let (call, body) = (call(app, ask, params, "CreateOptions")?, json_body(ask, schema)?);
+            app.registry.act(&call, name, subresource, &|object, moment| act(object, &body, moment)).await?;
+            done(None, accept)
         }
-        (&Method::GET, None) if known => {
+        (&Method::POST, Some(Action::Deed)) => {
+            let mut call = call(app, ask, params, "CreateOptions")?;
+            let deed = deeds::find(kind.plural, subresource).ok_or_else(ApiError::no_resource)?;
+            done(deed.run(&app.registry, &mut call, name, &json_body(ask, schema)?).await?, accept)
+        }
+        (&Method::GET, None | Some(Action::Part(_))) if known => {
             let item = app.registry.get(ask.target.kind, namespace, name).await?;
             whole(StatusCode::OK, vec![encoding::object(kind, ask.target.version, &item.json, accept.shape)?], accept.yaml)
         }
@@ -151,7 +172,7 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
             let written = app.registry.update(&mut call, name, Some(subresource), &json_body(ask, schema)?).await?;
             written_answer(kind, ask, accept, &written, &call)
         }
-        (&Method::PATCH, None) if known => {
+        (&Method::PATCH, None | Some(Action::Part(_))) if known => {
             let mut call = call(app, ask, params, "PatchOptions")?;
             let (form, body) = patch_body(ask, params)?;
             let written = app.registry.patch(&mut call, name, Some(subresource), form, &body).await?;
@@ -160,6 +181,13 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
         _ if known => Err(ApiError::method_not_allowed()),
         _ => Err(ApiError::no_resource()),
     }
+}
+
+/// The answer to what is no object's write: what there is to tell, or a plain success.
+fn done(answer: Option<Value>, accept: Accept) -> Result<Response> {
+    let answer =
+        answer.unwrap_or_else(|| json!({ "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201 }));
+    whole(StatusCode::CREATED, vec![Bytes::from(answer.to_string())], accept.yaml)
 }
 
 async fn scale(app: &App, ask: &Ask<'_>, params: &Params, name: &str) -> Result<Response> {

@@ -95,7 +95,7 @@ pub(super) const RULES: Rules<Deployment> = Rules {
     validate_status,
     warnings: |deployment| deployment.spec.as_ref().map(|spec| pod_template::warnings(&spec.template)).unwrap_or_default(),
     columns: COLUMNS,
-    parts: parts![status],
+    parts: parts![spec, status],
     ..Rules::NONE
 };
 

@@ -16,7 +16,7 @@ use k8s_openapi::{
         certificates::v1::CertificateSigningRequest,
         coordination::v1::Lease,
         core::v1::{
-            ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, PodTemplate,
+            Binding, ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, PodTemplate,
             ReplicationController, ResourceQuota, Secret, Service, ServiceAccount,
         },
         discovery::v1::EndpointSlice,
@@ -98,8 +98,8 @@ mod volume_attributes_class;
 
 pub use self::row::{Compute, Conversion, Field, Kind, Scale, Version, field};
 use self::{
-    row::{age, computed, kind},
-    subresource::{APPROVAL, BINDING, FINALIZE, LOG},
+    row::{age, body_of, computed, kind},
+    subresource::{APPROVAL, BINDING, EPHEMERAL_CONTAINERS, EVICTION, FINALIZE, LOG, RESIZE, TOKEN},
 };
 
 /// All kinds, in the order discovery lists their groups and upstream lists their resources.
@@ -107,6 +107,7 @@ use self::{
 #[expect(clippy::too_many_lines, reason = "it is a table: a row for each kind")]
 pub fn table() -> Vec<Kind> {
     vec![
+        body_of::<Binding>("pods", "binding"),
         kind::<ConfigMap>().short(&["cm"]).rules(config_map::RULES),
         kind::<Endpoints>().short(&["ep"]).rules(endpoints::RULES),
         kind::<Event>()
@@ -131,7 +132,7 @@ pub fn table() -> Vec<Kind> {
             .in_all()
             .generation()
             .returns_deleted()
-            .subresources(&[BINDING, LOG])
+            .subresources(&[BINDING, EPHEMERAL_CONTAINERS, EVICTION, LOG, RESIZE])
             .fields(pod::FIELDS)
             .rules(pod::RULES),
         kind::<PodTemplate>().generation().returns_deleted().rules(pod_template::RULES),
@@ -144,7 +145,7 @@ pub fn table() -> Vec<Kind> {
             .rules(replication_controller::RULES),
         kind::<ResourceQuota>().short(&["quota"]).returns_deleted().rules(resource_quota::RULES),
         kind::<Secret>().fields(secret::FIELDS).rules(secret::RULES),
-        kind::<ServiceAccount>().short(&["sa"]).create_on_update().returns_deleted().rules(service_account::RULES),
+        kind::<ServiceAccount>().short(&["sa"]).create_on_update().returns_deleted().subresources(&[TOKEN]).rules(service_account::RULES),
         kind::<Service>()
             .short(&["svc"])
             .in_all()

@@ -105,7 +105,7 @@ fn create(kind: &Kind, version: &Version, body: &Value) -> (Box<dyn Object>, Err
     kind.behaviour.validate(&*object, &mut errors);
     kind.behaviour.validate_create(&*object, &mut errors);
     if let Some(compute) = kind.computed.filter(|_| errors.is_empty()) {
-        compute(&mut *object, &Moment { now: jiff::Timestamp::UNIX_EPOCH }).unwrap();
+        Moment::alone(|moment| compute(&mut *object, moment)).unwrap();
     }
     (object, errors)
 }

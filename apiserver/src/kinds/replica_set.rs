@@ -49,7 +49,7 @@ pub(super) const RULES: Rules<ReplicaSet> = Rules {
         template.map(pod_template::warnings).unwrap_or_default()
     },
     columns: COLUMNS,
-    parts: parts![status],
+    parts: parts![spec, status],
     ..Rules::NONE
 };
 

@@ -33,7 +33,7 @@ pub(super) const RULES: Rules<ReplicationController> = Rules {
         warnings
     },
     columns: COLUMNS,
-    parts: parts![status],
+    parts: parts![spec, status],
     ..Rules::NONE
 };
 

@@ -2,6 +2,8 @@
 //!
 //! There is no authentication and no authorization yet: everybody is anonymous, and everything is allowed.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::{
     api::{
         authentication::v1::{SelfSubjectReview, SelfSubjectReviewStatus, TokenReview, TokenReviewStatus, UserInfo},
@@ -18,9 +20,13 @@ use super::{
     field::{Errors, Path},
     row::Compute,
     rules::{Rules, cast_mut},
+    subresource::Moment,
     unset::{list, text},
 };
-use crate::error::ApiError;
+use crate::{
+    error::ApiError,
+    tokens::{Claims, ISSUER, Named},
+};
 
 /// Who somebody is of whom nothing is known.
 const ANONYMOUS: &str = "system:anonymous";
@@ -99,19 +105,69 @@ pub(super) const TELL_SELF: Compute = |object, moment| {
     Ok(())
 };
 
-/// Whose is this token? Nobody's: none is given out.
-pub(super) const JUDGE_TOKEN: Compute = |object, _| {
+/// Whose is this token?
+pub(super) const JUDGE_TOKEN: Compute = |object, moment| {
     let review: &mut TokenReview = cast_mut(object);
     if review.spec.token.is_empty() {
         return Err(ApiError::bad_request("token is required for TokenReview in authentication"));
     }
-    review.status = Some(TokenReviewStatus {
-        user: Some(UserInfo::default()),
-        error: Some("invalid bearer token".to_owned()),
-        ..TokenReviewStatus::default()
+    let claims = moment.tokens.read(&review.spec.token, moment.now).filter(|claims| counts(claims, moment));
+    let default = [ISSUER.to_owned()];
+    let wanted = Some(list(&review.spec.audiences)).filter(|wanted| !wanted.is_empty()).unwrap_or(&default);
+    review.status = Some(match claims {
+        None => refused("invalid bearer token".to_owned()),
+        Some(claims) => {
+            let audiences: Vec<String> = claims.aud.iter().filter(|audience| wanted.contains(audience)).cloned().collect();
+            if audiences.is_empty() {
+                let (said, wanted) = (quoted(&claims.aud), quoted(wanted));
+                refused(format!("[invalid bearer token, token audiences {said} is invalid for the target audiences {wanted}]"))
+            } else {
+                let (user, audiences) = (Some(user(&claims)), Some(audiences));
+                TokenReviewStatus { authenticated: Some(true), user, audiences, ..TokenReviewStatus::default() }
+            }
+        }
     });
     Ok(())
 };
+
+fn refused(error: String) -> TokenReviewStatus {
+    TokenReviewStatus { user: Some(UserInfo::default()), error: Some(error), ..TokenReviewStatus::default() }
+}
+
+fn quoted(all: &[String]) -> String {
+    let quoted: Vec<String> = all.iter().map(|one| format!("{one:?}")).collect();
+    format!("[{}]", quoted.join(" "))
+}
+
+/// Whether the account, and what the token is bound to, are still there.
+fn counts(claims: &Claims, moment: &Moment<'_>) -> bool {
+    let there = |kind: &str, named: &Named| {
+        let (plural, namespace) = match kind {
+            "node" if claims.kubernetes.objects.contains_key("pod") => return true,
+            "node" => ("nodes".to_owned(), ""),
+            kind => (format!("{kind}s"), claims.kubernetes.namespace.as_str()),
+        };
+        (moment.find)(&plural, namespace, &named.name).is_some_and(|object| object.meta().uid.as_ref() == Some(&named.uid))
+    };
+    claims.kubernetes.objects.iter().all(|(kind, named)| there(kind, named))
+}
+
+/// Who bears the token.
+fn user(claims: &Claims) -> UserInfo {
+    let namespace = &claims.kubernetes.namespace;
+    let mut extra = BTreeMap::from([("authentication.kubernetes.io/credential-id".to_owned(), vec![format!("JTI={}", claims.jti)])]);
+    for (kind, named) in claims.kubernetes.objects.iter().filter(|(kind, _)| matches!(kind.as_str(), "pod" | "node")) {
+        extra.insert(format!("authentication.kubernetes.io/{kind}-name"), vec![named.name.clone()]);
+        extra.insert(format!("authentication.kubernetes.io/{kind}-uid"), vec![named.uid.clone()]);
+    }
+    let accounts = "system:serviceaccounts";
+    UserInfo {
+        username: Some(claims.sub.clone()),
+        uid: claims.kubernetes.objects.get("serviceaccount").map(|account| account.uid.clone()),
+        groups: Some(vec![accounts.to_owned(), format!("{accounts}:{namespace}"), "system:authenticated".to_owned()]),
+        extra: Some(extra),
+    }
+}
 
 fn allowed() -> SubjectAccessReviewStatus {
     SubjectAccessReviewStatus { allowed: true, ..SubjectAccessReviewStatus::default() }
@@ -205,9 +261,7 @@ fn validate_local(review: &LocalSubjectAccessReview, errors: &mut Errors) {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{super::subresource::Moment, *};
-
-    const MOMENT: Moment = Moment { now: jiff::Timestamp::UNIX_EPOCH };
+    use super::*;
 
     fn said(review: Value) -> String {
         let mut errors = Errors::new();
@@ -246,9 +300,9 @@ mod tests {
     #[test]
     fn everything_is_allowed() {
         let mut review = SelfSubjectRulesReview::default();
-        assert!(LIST_RULES(&mut review, &MOMENT).is_err());
+        assert!(Moment::alone(|moment| LIST_RULES(&mut review, moment)).is_err());
         review.spec.namespace = Some("default".to_owned());
-        assert!(LIST_RULES(&mut review, &MOMENT).is_ok());
+        assert!(Moment::alone(|moment| LIST_RULES(&mut review, moment)).is_ok());
         assert_eq!(
             serde_json::to_value(&review.status).unwrap(),
             json!({
@@ -262,7 +316,7 @@ mod tests {
     #[test]
     fn everybody_is_anonymous() {
         let mut review = SelfSubjectReview::default();
-        assert!(TELL_SELF(&mut review, &MOMENT).is_ok());
+        assert!(Moment::alone(|moment| TELL_SELF(&mut review, moment)).is_ok());
         let json = serde_json::to_value(&review).unwrap();
         assert_eq!(json["metadata"], json!({"creationTimestamp": "1970-01-01T00:00:00Z"}));
         assert_eq!(json["status"]["userInfo"], json!({"username": "system:anonymous", "groups": ["system:unauthenticated"]}));
@@ -271,7 +325,7 @@ mod tests {
     #[test]
     fn no_token_is_known() {
         let mut review: TokenReview = serde_json::from_value(json!({"spec": {"token": "t"}})).unwrap();
-        assert!(JUDGE_TOKEN(&mut review, &MOMENT).is_ok());
+        assert!(Moment::alone(|moment| JUDGE_TOKEN(&mut review, moment)).is_ok());
         assert_eq!(serde_json::to_value(&review.status).unwrap(), json!({"user": {}, "error": "invalid bearer token"}));
     }
 }

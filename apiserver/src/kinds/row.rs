@@ -14,7 +14,7 @@ use crate::{error::ApiError, schema::Schema};
 const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /// Answers a question: fills in the status of an object that is not stored.
-pub type Compute = fn(&mut dyn Object, &Moment) -> Result<(), ApiError>;
+pub type Compute = fn(&mut dyn Object, &Moment<'_>) -> Result<(), ApiError>;
 
 /// One row of the table.
 pub struct Kind {
@@ -44,6 +44,8 @@ pub struct Kind {
     pub returns_deleted: bool,
     /// For a kind that is a question: what answers it. Its objects are never stored, so they can only be created.
     pub computed: Option<Compute>,
+    /// For a kind that is only ever the body of a subresource: that resource and subresource, to which a POST goes on.
+    pub body_of: Option<(&'static str, &'static str)>,
     /// What cannot be done with it yet: writes answer 501 and say so.
     pub later: Option<&'static str>,
     /// Its further subresources.
@@ -232,6 +234,11 @@ pub(super) fn computed<K: Type>(compute: Compute) -> Kind {
     unlisted::<K>().only_verbs(&["create"]).computed(compute)
 }
 
+/// A row for a kind that is only ever the body of a subresource.
+pub(super) fn body_of<K: Type>(plural: &'static str, subresource: &'static str) -> Kind {
+    Kind { body_of: Some((plural, subresource)), ..unlisted::<K>().only_verbs(&["create"]) }
+}
+
 fn unlisted<K: Type>() -> Kind {
     Kind {
         name: K::KIND,
@@ -247,6 +254,7 @@ fn unlisted<K: Type>() -> Kind {
         generation: false,
         returns_deleted: false,
         computed: None,
+        body_of: None,
         later: None,
         subresources: &[],
         scale: None,

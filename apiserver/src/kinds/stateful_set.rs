@@ -41,7 +41,7 @@ pub(super) const RULES: Rules<StatefulSet> = Rules {
     validate_status,
     warnings: |set| set.spec.as_ref().map(|spec| pod_template::warnings(&spec.template)).unwrap_or_default(),
     columns: COLUMNS,
-    parts: parts![status],
+    parts: parts![spec, status],
     ..Rules::NONE
 };
 

@@ -1,12 +1,22 @@
 //! The subresources beyond `status` and `scale`: what each does to an object, as pure functions the registry drives.
 
 use k8s_openapi::{
-    api::core::v1::{Binding, Node, Pod, PodCondition},
+    api::{
+        authentication::v1::TokenRequest,
+        core::v1::{Binding, Node, Pod, PodCondition},
+        policy::v1::Eviction,
+    },
     apimachinery::pkg::apis::meta::v1::Time,
 };
 
-use super::rules::{Object, cast, cast_mut};
-use crate::{error::ApiError, schema::Schema};
+use serde_json::Value;
+
+use super::{
+    field::Errors,
+    pod::part,
+    rules::{Behaviour, Object, cast, cast_mut},
+};
+use crate::{error::ApiError, schema::Schema, tokens::Tokens};
 
 /// One subresource of a kind.
 pub struct Subresource {
@@ -25,18 +35,46 @@ pub struct Subresource {
 /// What a subresource does.
 #[derive(Clone, Copy)]
 pub enum Action {
-    /// PUT writes this part of the object (a JSON pointer) and nothing else.
-    Part(&'static str),
+    /// PUT and PATCH write a part of the object and nothing else.
+    Part(&'static Piece),
     /// POST changes the object as its body says and answers a Status.
-    Act(fn(&mut dyn Object, &[u8], &Moment) -> Result<(), ApiError>),
+    Act(fn(&mut dyn Object, &[u8], &Moment<'_>) -> Result<(), ApiError>),
+    /// POST does what concerns more than the object: one of the [`crate::deeds`].
+    Deed,
     /// The request goes on to the node that serves it.
     Connect(fn(&dyn Object, &str) -> Result<Route, ApiError>),
 }
 
-/// What an [`Action::Act`] may know of the world.
-pub struct Moment {
+/// A part of an object that is written apart.
+pub struct Piece {
+    /// The field of the object it is in.
+    pub field: &'static str,
+    /// Takes what a write of this part may change over from the object that was sent into the one that is there: (sent, there).
+    pub take: fn(&mut Value, &mut Value),
+    /// What is wrong with the change: (new, old).
+    pub validate: fn(&dyn Behaviour, &dyn Object, &dyn Object, &mut Errors),
+}
+
+/// What an [`Action::Act`] or a [`Compute`](super::Compute) may know of the world.
+pub struct Moment<'a> {
     /// The present.
     pub now: jiff::Timestamp,
+    /// What checks tokens.
+    pub tokens: &'a Tokens,
+    /// Looks an object up, by resource, namespace and name.
+    pub find: &'a Find<'a>,
+}
+
+/// See [`Moment::find`].
+pub type Find<'a> = dyn Fn(&str, &str, &str) -> Option<Box<dyn Object>> + Sync + 'a;
+
+#[cfg(test)]
+impl Moment<'_> {
+    /// A moment in a world where nothing is.
+    pub(super) fn alone<T>(ask: impl FnOnce(&Moment<'_>) -> T) -> T {
+        let tokens = Tokens::new().expect("a key can be made");
+        ask(&Moment { now: jiff::Timestamp::UNIX_EPOCH, tokens: &tokens, find: &|_, _, _| None })
+    }
 }
 
 /// Where an [`Action::Connect`] leads.
@@ -48,18 +86,112 @@ pub struct Route {
     pub path: String,
 }
 
+/// The `status` of every kind that writes it apart.
+pub static STATUS: Piece = Piece {
+    field: "status",
+    take: |sent, there| {
+        // As upstream: annotations may come with a status, labels and the rest of the metadata may not.
+        there["metadata"]["annotations"] = sent.pointer_mut("/metadata/annotations").map(Value::take).unwrap_or_default();
+        put(sent, there, "/status");
+    },
+    validate: of_status,
+};
+
+fn of_status(kind: &dyn Behaviour, new: &dyn Object, old: &dyn Object, errors: &mut Errors) {
+    kind.validate_status(new, old, errors);
+}
+
+/// The `scale` of every kind that has one.
+pub static SCALE: Piece = Piece {
+    field: "spec",
+    take: |sent, there| put(sent, there, "/spec/replicas"),
+    validate: |kind, new, old, errors| {
+        kind.validate(new, errors);
+        kind.validate_update(new, old, errors);
+    },
+};
+
+/// What `status` and most other parts can be asked.
+pub const PART_VERBS: &[&str] = &["get", "patch", "update"];
+
 /// `namespaces/finalize`: the namespace controller says it is done.
-pub const FINALIZE: Subresource =
-    Subresource { name: "finalize", kind: ("", "", "Namespace"), body: None, verbs: &["update"], action: Action::Part("/spec/finalizers") };
+pub const FINALIZE: Subresource = Subresource {
+    name: "finalize",
+    kind: ("", "", "Namespace"),
+    body: None,
+    verbs: &["update"],
+    action: Action::Part(&Piece { field: "spec", take: |sent, there| put(sent, there, "/spec/finalizers"), validate: of_status }),
+};
 
 /// `certificatesigningrequests/approval`: somebody says yes or no.
 pub const APPROVAL: Subresource = Subresource {
     name: "approval",
     kind: ("", "", "CertificateSigningRequest"),
-    verbs: &["update"],
-    action: Action::Part("/status/conditions"),
+    verbs: PART_VERBS,
+    action: Action::Part(&Piece { field: "status", take: |sent, there| put(sent, there, "/status/conditions"), validate: of_status }),
     body: None,
 };
+
+/// `pods/ephemeralcontainers`: one more container, to look around in a pod that runs.
+pub const EPHEMERAL_CONTAINERS: Subresource = Subresource {
+    name: "ephemeralcontainers",
+    kind: ("", "", "Pod"),
+    body: None,
+    verbs: PART_VERBS,
+    action: Action::Part(&Piece {
+        field: "spec",
+        take: |sent, there| put(sent, there, "/spec/ephemeralContainers"),
+        validate: |kind, new, old, errors| {
+            kind.validate(new, errors);
+            part::ephemeral_containers(cast(new), cast(old), errors);
+        },
+    }),
+};
+
+/// `pods/resize`: other resources for containers that run.
+pub const RESIZE: Subresource = Subresource {
+    name: "resize",
+    kind: ("", "", "Pod"),
+    body: None,
+    verbs: PART_VERBS,
+    action: Action::Part(&Piece {
+        field: "spec",
+        take: part::take_resources,
+        validate: |kind, new, old, errors| {
+            kind.validate(new, errors);
+            part::resize(cast(new), cast(old), errors);
+        },
+    }),
+};
+
+/// `pods/eviction`: a deletion that asks the disruption budgets first.
+pub const EVICTION: Subresource = Subresource {
+    name: "eviction",
+    kind: ("policy", "v1", "Eviction"),
+    body: Some(Schema::of::<Eviction>),
+    verbs: &["create"],
+    action: Action::Deed,
+};
+
+/// `serviceaccounts/token`: a token that tells who somebody is.
+pub const TOKEN: Subresource = Subresource {
+    name: "token",
+    kind: ("authentication.k8s.io", "v1", "TokenRequest"),
+    body: Some(Schema::of::<TokenRequest>),
+    verbs: &["create"],
+    action: Action::Deed,
+};
+
+/// Moves the value of a JSON pointer from what was sent to what is there.
+fn put(sent: &mut Value, there: &mut Value, pointer: &str) {
+    let (parent, field) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+    if let Some(Value::Object(map)) = there.pointer_mut(parent) {
+        match sent.pointer_mut(pointer) {
+            Some(value) => drop(map.insert(field.to_owned(), value.take())),
+            None => drop(map.remove(field)),
+        }
+    }
+}
 
 /// `pods/binding`: the scheduler's choice.
 pub const BINDING: Subresource = Subresource {
@@ -73,7 +205,7 @@ pub const BINDING: Subresource = Subresource {
 /// `pods/log`: what a container printed.
 pub const LOG: Subresource = Subresource { name: "log", kind: ("", "", "Pod"), body: None, verbs: &["get"], action: Action::Connect(log) };
 
-fn bind(object: &mut dyn Object, body: &[u8], moment: &Moment) -> Result<(), ApiError> {
+fn bind(object: &mut dyn Object, body: &[u8], moment: &Moment<'_>) -> Result<(), ApiError> {
     let binding: Binding = serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))?;
     let pod: &mut Pod = cast_mut(object);
     let name = pod.metadata.name.clone().unwrap_or_default();

@@ -49,7 +49,7 @@ impl Registry {
         let who = managed::Writer {
             manager: &call.manager,
             api_version: &version.api_version,
-            subresource: part.field(),
+            subresource: part.subresource(),
             operation: Operation::Apply,
         };
         let apply = |force| apply::apply(&schema, live, &config, entries, &who, force, call.now);
@@ -94,7 +94,7 @@ impl Registry {
         }
         match (part, config.as_object_mut()) {
             (Part::Main, _) => without_status(kind, &mut config),
-            (Part::Only(_), Some(map)) => part.restrict(map),
+            (Part::Only(..), Some(map)) => part.restrict(map),
             _ => {}
         }
         Ok(config)

@@ -9,7 +9,7 @@ use crate::{
     admission::{Attempt, Verb},
     cache::item,
     error::{ApiError, Result},
-    kinds::{Compute, Kind, field::Errors, rules::Object, subresource::Moment},
+    kinds::{Compute, Kind, field::Errors, rules::Object},
 };
 
 /// How many names are generated before giving up.
@@ -22,11 +22,11 @@ impl Registry {
     /// 4xx in upstream's words: a body that is no such object, a name that is taken, a broken rule, an admission step's no.
     pub async fn create(&self, call: &mut Call, body: &[u8]) -> Result<Written> {
         let value = codec::read(self.kind(call), self.version(call), body, call)?;
+        // What is judged is what is acknowledged, such as a namespace the same client has just created.
+        self.fresh().await;
         if let Some(compute) = self.kind(call).computed {
             return self.answer(call, &value, compute);
         }
-        // Admission judges by what is acknowledged, such as a namespace the same client has just created.
-        self.fresh().await;
         self.create_value(call, &value, None).await
     }
 
@@ -42,7 +42,7 @@ impl Registry {
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind.name, kind.group(), "", &errors));
         }
-        compute(&mut *object, &Moment { now: call.now })?;
+        self.moment(call.now, |moment| compute(&mut *object, moment))?;
         Ok(Written { json: codec::stored(&mut *object, managed.as_deref())?, created: true })
     }
 

@@ -1,7 +1,7 @@
 //! The end of an object: at once, after a grace period, or when its finalizers are gone.
 
 use jiff::SignedDuration;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions, Time};
 use mini_store::Expect;
 use serde_json::json;
 
@@ -81,7 +81,9 @@ impl Registry {
         let kind = self.kind(call);
         let mut object = self.object(call.kind, current)?;
         let before = object.copy();
-        preconditions(kind, current, object.meta(), options)?;
+        if let Some(wanted) = &options.preconditions {
+            preconditions(kind.name, kind.group(), current.name(), wanted, object.meta())?;
+        }
         let name = current.name();
         let mut attempt = crate::admission::Attempt::new(kind, crate::admission::Verb::Delete, &call.namespace, name, None, &mut *object);
         self.admit(&mut attempt).await?;
@@ -150,19 +152,22 @@ impl Registry {
     }
 }
 
-fn preconditions(kind: &Kind, current: &Item, meta: &ObjectMeta, options: &DeleteOptions) -> Result<()> {
-    let Some(wanted) = &options.preconditions else { return Ok(()) };
-    let conflict = |why: &str| Err(ApiError::conflict(kind.name, kind.group(), current.name(), why));
-    if let Some(uid) = wanted.uid.as_ref().filter(|uid| Some(*uid) != meta.uid.as_ref()) {
-        let found = meta.uid.as_deref().unwrap_or_default();
+/// Refuses to delete another object or state of it than is meant.
+///
+/// # Errors
+/// 409 in upstream's words.
+pub fn preconditions(kind: &str, group: &str, name: &str, wanted: &Preconditions, found: &ObjectMeta) -> Result<()> {
+    let conflict = |why: &str| Err(ApiError::conflict(kind, group, name, why));
+    if let Some(uid) = wanted.uid.as_ref().filter(|uid| Some(*uid) != found.uid.as_ref()) {
+        let found = found.uid.as_deref().unwrap_or_default();
         return conflict(&format!(
             "the UID in the precondition ({uid}) does not match the UID in record ({found}). The object might have been deleted and then recreated"
         ));
     }
-    if let Some(revision) = wanted.resource_version.as_ref().filter(|revision| **revision != current.revision.to_string()) {
+    if let Some(revision) = wanted.resource_version.as_ref().filter(|revision| Some(*revision) != found.resource_version.as_ref()) {
+        let found = found.resource_version.as_deref().unwrap_or_default();
         return conflict(&format!(
-            "the ResourceVersion in the precondition ({revision}) does not match the ResourceVersion in record ({}). The object might have been modified",
-            current.revision
+            "the ResourceVersion in the precondition ({revision}) does not match the ResourceVersion in record ({found}). The object might have been modified"
         ));
     }
     Ok(())

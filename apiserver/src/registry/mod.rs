@@ -12,6 +12,7 @@ use mini_daemon::clock;
 use mini_store::{Expect, Store};
 use serde_json::Value;
 
+mod acting;
 pub mod apply;
 mod applying;
 pub mod codec;
@@ -29,7 +30,12 @@ use crate::{
     admission::{self, Cluster, Step},
     cache::{Cache, item::Item},
     error::{ApiError, Result},
-    kinds::{Kind, Version, rules::Object},
+    kinds::{
+        Kind, Version,
+        rules::Object,
+        subresource::{Moment, Piece},
+    },
+    tokens::Tokens,
 };
 
 /// How often a write that lost a race is tried again where the client did not name a revision.
@@ -41,6 +47,7 @@ pub struct Registry {
     cache: Arc<Cache>,
     store: Arc<dyn Store>,
     steps: Vec<Box<dyn Step>>,
+    tokens: Tokens,
 }
 
 /// What a client does about fields its server does not know.
@@ -86,19 +93,25 @@ pub struct Written {
 }
 
 /// Which part of an object a write may change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Part {
     /// Everything but the status, where that is a subresource.
     Main,
-    /// Only what this JSON pointer names.
-    Only(&'static str),
+    /// Only what this subresource is about.
+    Only(&'static str, &'static Piece),
 }
 
 impl Registry {
     /// The registry of a table.
     #[must_use]
-    pub fn new(table: Arc<[Kind]>, cache: Arc<Cache>, store: Arc<dyn Store>) -> Self {
-        Self { table, cache, store, steps: admission::steps() }
+    pub fn new(table: Arc<[Kind]>, cache: Arc<Cache>, store: Arc<dyn Store>, tokens: Tokens) -> Self {
+        Self { table, cache, store, steps: admission::steps(), tokens }
+    }
+
+    /// What signs tokens.
+    #[must_use]
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// Every kind.
@@ -143,6 +156,16 @@ impl Registry {
             .behaviour
             .decode(&codec::split(&item.json).object)
             .map_err(|error| ApiError::internal(format!("decode {}: {error}", item.key)))
+    }
+
+    /// What rules that ask beyond their object may know.
+    fn moment<T>(&self, now: Timestamp, ask: impl FnOnce(&Moment<'_>) -> T) -> T {
+        let find = |plural: &str, namespace: &str, name: &str| {
+            let kind = self.find(plural)?;
+            let item = self.cache.get(kind, &key(&self.table[kind], namespace, name))?;
+            self.object(kind, &item).ok()
+        };
+        ask(&Moment { now, tokens: &self.tokens, find: &find })
     }
 
     fn kind(&self, call: &Call) -> &Kind {

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Patch, Registry, patch, tree};
+use super::{Call, Part, Patch, Registry, patch, tree, update::Change};
 use crate::{
     cache::item::Item,
     error::{ApiError, Result},
     kinds::{
         Scale,
         field::{Errors, Path},
+        subresource::SCALE,
     },
 };
 
@@ -31,10 +32,9 @@ impl Registry {
         let item = self.get(call.kind, &call.namespace, name).await?;
         let before = of(&item, &scale)?;
         let after = match form {
-            None => serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))?,
+            None | Some(Patch::Apply { .. }) => serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))?,
             Some(Patch::Json) => patch::json(&before, body)?,
             Some(Patch::Merge | Patch::Strategic) => patch::merge(&before, body)?,
-            Some(Patch::Apply { .. }) => return Err(ApiError::not_implemented("server-side apply of a scale")),
         };
         let replicas = match &after["spec"]["replicas"] {
             Value::Null => 0,
@@ -46,15 +46,30 @@ impl Registry {
             errors.invalid(&Path::new("spec").child("replicas"), replicas, "must be greater than or equal to 0");
             return Err(ApiError::invalid("Scale", "autoscaling", name, &errors));
         }
-        let mut change = json!([{ "op": "add", "path": scale.replicas, "value": replicas }]);
-        if let Some(revision) = after["metadata"]["resourceVersion"].as_str().filter(|revision| !revision.is_empty()) {
-            let test = json!({ "op": "add", "path": "/metadata/resourceVersion", "value": revision });
-            change.as_array_mut().into_iter().for_each(|list| list.push(test.clone()));
-        }
-        let json = serde_json::to_vec(&change).map_err(|error| ApiError::internal(error.to_string()))?;
         call.version = 0;
-        let written = self.patch(call, name, None, Patch::Json, &json).await?;
+        let revision = after["metadata"]["resourceVersion"].as_str().filter(|revision| !revision.is_empty());
+        let (form, change) = match form {
+            Some(form @ Patch::Apply { .. }) => (form, self.applied_scale(call, name, &after, replicas)?),
+            _ => (Patch::Merge, json!({ "metadata": { "resourceVersion": revision }, "spec": { "replicas": replicas } })),
+        };
+        let json = serde_json::to_vec(&change).map_err(|error| ApiError::internal(error.to_string()))?;
+        let written = self.change(call, name, Part::Only("scale", &SCALE), &Change::Patch(form, &json)).await?;
         from(&tree(&written.json)?, &scale)
+    }
+}
+
+impl Registry {
+    /// The apply of a Scale as the apply of its object.
+    fn applied_scale(&self, call: &Call, name: &str, given: &Value, replicas: i64) -> Result<Value> {
+        if given["apiVersion"] != "autoscaling/v1" || given["kind"] != "Scale" {
+            let (version, kind) = (given["apiVersion"].as_str().unwrap_or_default(), given["kind"].as_str().unwrap_or_default());
+            return Err(ApiError::bad_request(format!(
+                "Incorrect version specified in apply patch. Specified patch version: {version}, {kind}, expected: autoscaling/v1, Scale"
+            )));
+        }
+        let (kind, version) = (self.kind(call), self.version(call));
+        let spec = if given["spec"].get("replicas").is_some() { json!({ "replicas": replicas }) } else { json!({}) };
+        Ok(json!({ "apiVersion": version.api_version, "kind": kind.name, "metadata": { "name": name }, "spec": spec }))
     }
 }
 

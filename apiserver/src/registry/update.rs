@@ -1,6 +1,6 @@
 //! A change of an object: PUT, PATCH, and the same on a part of it.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use bytes::Bytes;
 use mini_store::Expect;
@@ -15,9 +15,12 @@ use crate::{
         Kind,
         field::Errors,
         rules::Object,
-        subresource::{Action, Moment},
+        subresource::{self, Action, Piece, Subresource},
     },
 };
+
+/// The part whose changes do not count for `generation`.
+const STATUS: &str = "status";
 
 /// A patch by its content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +39,9 @@ pub enum Patch {
 }
 
 /// How a new state comes about: given, or made from the old one.
-enum Change<'a> {
+pub(super) enum Change<'a> {
     Put(Value),
     Patch(Patch, &'a [u8]),
-    Act(fn(&mut dyn Object, &[u8], &Moment) -> Result<()>, &'a [u8]),
 }
 
 /// A new state, ready to be admitted and stored.
@@ -53,11 +55,24 @@ struct Candidate {
 }
 
 impl Part {
-    /// The field the part is or is in, which is also how managedFields name its subresource.
+    /// Whether it is the object itself.
+    pub(super) fn is_main(self) -> bool {
+        matches!(self, Self::Main)
+    }
+
+    /// The subresource it is written through.
+    pub(super) fn subresource(self) -> Option<&'static str> {
+        match self {
+            Self::Main => None,
+            Self::Only(subresource, _) => Some(subresource),
+        }
+    }
+
+    /// The field the part is in.
     pub(super) fn field(self) -> Option<&'static str> {
         match self {
             Self::Main => None,
-            Self::Only(pointer) => pointer.split('/').nth(1),
+            Self::Only(_, piece) => Some(piece.field),
         }
     }
 
@@ -92,7 +107,7 @@ impl Registry {
             _ => {}
         }
         let found = self.find_object(call, name).await;
-        if found.is_none() && self.kind(call).create_on_update && part == Part::Main && !has_revision(&value) {
+        if found.is_none() && self.kind(call).create_on_update && part.is_main() && !has_revision(&value) {
             return self.create_value(call, &value, None).await;
         }
         self.change(call, name, part, &Change::Put(value)).await
@@ -105,34 +120,20 @@ impl Registry {
     pub async fn patch(&self, call: &mut Call, name: &str, subresource: Option<&str>, form: Patch, body: &[u8]) -> Result<Written> {
         let part = self.part(call, subresource)?;
         match form {
-            Patch::Apply { force } if part == Part::Main && self.find_object(call, name).await.is_none() => {
+            Patch::Apply { force } if part.is_main() && self.find_object(call, name).await.is_none() => {
                 self.create_applied(call, name, force, body).await
             }
             form => self.change(call, name, part, &Change::Patch(form, body)).await,
         }
     }
 
-    /// Changes an object as a subresource's body says.
-    ///
-    /// # Errors
-    /// 404, and what the subresource refuses.
-    pub async fn act(
-        &self,
-        call: &mut Call,
-        name: &str,
-        action: fn(&mut dyn Object, &[u8], &Moment) -> Result<()>,
-        body: &[u8],
-    ) -> Result<Written> {
-        self.change(call, name, Part::Only(""), &Change::Act(action, body)).await
-    }
-
     fn part(&self, call: &Call, subresource: Option<&str>) -> Result<Part> {
         let kind = self.kind(call);
         match subresource {
             None => Ok(Part::Main),
-            Some("status") if kind.status => Ok(Part::Only("/status")),
-            Some(name) => match kind.subresources.iter().find(|sub| sub.name == name).map(|sub| sub.action) {
-                Some(Action::Part(pointer)) => Ok(Part::Only(pointer)),
+            Some("status") if kind.status => Ok(Part::Only("status", &subresource::STATUS)),
+            Some(name) => match kind.subresources.iter().find(|sub| sub.name == name) {
+                Some(Subresource { name, action: Action::Part(piece), .. }) => Ok(Part::Only(name, piece)),
                 Some(_) => Err(ApiError::method_not_allowed()),
                 None => Err(ApiError::no_resource()),
             },
@@ -144,7 +145,7 @@ impl Registry {
         self.cache.get(call.kind, &key(self.kind(call), &call.namespace, name))
     }
 
-    async fn change(&self, call: &mut Call, name: &str, part: Part, change: &Change<'_>) -> Result<Written> {
+    pub(super) async fn change(&self, call: &mut Call, name: &str, part: Part, change: &Change<'_>) -> Result<Written> {
         for _ in 0..TRIES {
             let kind = self.kind(call);
             let found = self.find_object(call, name).await;
@@ -152,7 +153,7 @@ impl Registry {
             let warned = call.warnings.len();
             let candidate = self.candidate(call, name, part, change, &current)?;
             let pinned = candidate.pinned;
-            if let Some(written) = self.store_change(call, name, part, change, &current, candidate).await? {
+            if let Some(written) = self.store_change(call, name, part, &current, candidate).await? {
                 return Ok(written);
             }
             if pinned {
@@ -169,39 +170,33 @@ impl Registry {
         let codec::Split { object: json, managed } = codec::split(&current.json);
         let wrong = |error: serde_json::Error| ApiError::internal(format!("decode {}: {error}", current.key));
         let before = kind.behaviour.decode(&json).map_err(wrong)?;
-        if let Change::Act(action, body) = change {
-            let mut object = before.copy();
-            action(&mut *object, body, &Moment { now: call.now })?;
-            return Ok(Candidate { object, managed: managed.map(str::to_owned), before, pinned: false });
-        }
         // Only a JSON patch can name places outside of the part it is for.
         let mut old = match (part, change) {
             (_, Change::Patch(Patch::Json, _)) => tree(&current.json)?,
-            (Part::Only(_), _) => codec::view(&json, part.field().unwrap_or_default()).map_err(wrong)?,
+            (Part::Only(..), _) => codec::view(&json, part.field().unwrap_or_default()).map_err(wrong)?,
             _ => tree(&json)?,
         };
         let live: Option<Vec<managed::Entry>> = managed.map(serde_json::from_str).transpose().map_err(wrong)?;
         let (mut new, owned) = match change {
             Change::Patch(form, body) => self.patched(call, part, *form, body, &mut old, live.as_deref().unwrap_or_default())?,
             Change::Put(value) => (value.clone(), None),
-            Change::Act(..) => unreachable!("handled above"),
         };
         let pinned = check(kind, call, name, &new, &old, matches!(change, Change::Put(_)))?;
         let given = take_managed(&mut new)?;
         take_managed(&mut old)?;
-        let entries = managed::live_or_new(live.as_deref(), given.as_deref(), part != Part::Main);
+        let entries = managed::live_or_new(live.as_deref(), given.as_deref(), !part.is_main());
         let (mut object, written) = match part {
             Part::Main => {
                 let new = keep_status(kind, new, &old);
                 (codec::object(kind, &new)?, None)
             }
-            Part::Only(pointer) => {
+            Part::Only(_, piece) => {
                 old = part.of(old);
-                let new = compose(pointer, new, &old);
+                let new = compose(piece, new, &old);
                 let (mut object, mut shell) = (before.copy(), codec::object(kind, &new)?);
                 object.meta_mut().annotations.clone_from(&shell.meta().annotations);
                 object.meta_mut().uid.clone_from(&shell.meta().uid);
-                kind.behaviour.swap(part.field().unwrap_or_default(), &mut *object, &mut *shell);
+                kind.behaviour.swap(piece.field, &mut *object, &mut *shell);
                 (object, Some(new))
             }
         };
@@ -212,7 +207,7 @@ impl Registry {
             None => {
                 // Defaults are no part's business: a part is what was written. Of the whole, all that came of it counts.
                 let written = written.map_or_else(|| self.written(call, &*object), Ok)?;
-                self.track(call, entries, Some(old), written, part.field())?
+                self.track(call, entries, Some(old), written, part.subresource())?
             }
         };
         Ok(Candidate { object, managed, before, pinned })
@@ -258,47 +253,49 @@ impl Registry {
     }
 
     /// Checks and stores a new state; `None` when somebody else was faster.
-    async fn store_change(
-        &self,
-        call: &mut Call,
-        name: &str,
-        part: Part,
-        change: &Change<'_>,
-        current: &Item,
-        candidate: Candidate,
-    ) -> Result<Option<Written>> {
+    async fn store_change(&self, call: &mut Call, name: &str, part: Part, current: &Item, candidate: Candidate) -> Result<Option<Written>> {
         let kind = &self.table[call.kind];
         let Candidate { object: mut new, managed, before: old, .. } = candidate;
         let object = &mut *new;
-        let subresource = (part != Part::Main).then(|| part.field().unwrap_or_default());
-        let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, subresource, object);
+        let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, part.subresource(), object);
         attempt.old = Some(&*old);
         let holds = self.admit(&mut attempt).await?;
-        if part == Part::Main {
+        if part.is_main() {
             kind.behaviour.on_update(object, &*old);
         }
         let before = item::without_revision(&current.json);
-        let mut stored = match part.field() {
-            Some(field) => codec::stored_part(kind, object, field, managed.as_deref(), &before)?,
-            None => codec::stored(object, managed.as_deref())?,
+        let encode = |object: &mut dyn Object| match part.field() {
+            Some(field) => codec::stored_part(kind, object, field, managed.as_deref(), &before),
+            None => codec::stored(object, managed.as_deref()),
         };
+        let mut stored = encode(object)?;
         let differs = || codec::spec_differs(&stored, &before).map_err(|error| ApiError::internal(error.to_string()));
-        if kind.generation && part == Part::Main && differs()? {
+        if kind.generation && part.field() != Some(STATUS) && differs()? {
             object.meta_mut().generation = Some(old.meta().generation.unwrap_or(0) + 1);
-            stored = codec::stored(object, managed.as_deref())?;
+            stored = encode(object)?;
         }
-        if !matches!(change, Change::Act(..)) {
-            validate(kind, name, part, object, &*old)?;
-            call.warnings.extend(if part == Part::Main { kind.behaviour.warnings(object) } else { Vec::new() });
-        }
-        let key = format!("{}{}", kind.prefix(), current.key);
+        validate(kind, name, part, object, &*old)?;
+        call.warnings.extend(if part.is_main() { kind.behaviour.warnings(object) } else { Vec::new() });
+        self.commit(call, object, stored, current, holds).await
+    }
+
+    /// Stores a new state in the place of `current`, or removes it if that was its end; `None` when somebody else was faster.
+    pub(super) async fn commit(
+        &self,
+        call: &Call,
+        object: &dyn Object,
+        stored: Bytes,
+        current: &Item,
+        holds: Vec<Box<dyn Any + Send>>,
+    ) -> Result<Option<Written>> {
+        let kind = self.kind(call);
         let expect = Expect::At(current.revision);
         let result = if super::delete::finished(kind, object) {
             if call.dry_run {
                 return Ok(Some(Written { json: stored, created: false }));
             }
-            self.store.delete(&key, expect).await
-        } else if call.dry_run || unchanged(&stored, &before) {
+            self.store.delete(&format!("{}{}", kind.prefix(), current.key), expect).await
+        } else if call.dry_run || stored[..] == *item::without_revision(&current.json) {
             return Ok(Some(Written { json: item::with_revision(&stored, current.revision), created: false }));
         } else {
             self.put(kind, &current.key, stored.clone(), expect, holds).await
@@ -309,10 +306,6 @@ impl Registry {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn unchanged(stored: &Bytes, before: &[u8]) -> bool {
-    stored[..] == *before
 }
 
 fn has_revision(value: &Value) -> bool {
@@ -375,20 +368,10 @@ fn keep_status(kind: &Kind, mut new: Value, old: &Value) -> Value {
 }
 
 /// A write of a part takes only that from `new`, and everything else from `old`.
-fn compose(pointer: &str, mut new: Value, old: &Value) -> Value {
+fn compose(piece: &Piece, mut new: Value, old: &Value) -> Value {
     let mut composed = old.clone();
-    if pointer == "/status" {
-        // As upstream: annotations may come with a status, labels and the rest of the metadata may not.
-        composed["metadata"]["annotations"] = new.pointer_mut("/metadata/annotations").map(Value::take).unwrap_or_default();
-    }
     composed["metadata"]["uid"] = new.pointer_mut("/metadata/uid").map(Value::take).unwrap_or_default();
-    let (parent, field) = pointer.rsplit_once('/').unwrap_or(("", pointer));
-    if let Some(Value::Object(map)) = composed.pointer_mut(parent) {
-        match new.pointer_mut(pointer) {
-            Some(value) => drop(map.insert(field.to_owned(), value.take())),
-            None => drop(map.remove(field)),
-        }
-    }
+    (piece.take)(&mut new, &mut composed);
     composed
 }
 
@@ -403,7 +386,7 @@ fn validate(kind: &Kind, name: &str, part: Part, object: &dyn Object, old: &dyn 
             kind.behaviour.validate(object, &mut errors);
             kind.behaviour.validate_update(object, old, &mut errors);
         }
-        Part::Only(_) => kind.behaviour.validate_status(object, old, &mut errors),
+        Part::Only(_, piece) => (piece.validate)(&*kind.behaviour, object, old, &mut errors),
     }
     if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid(kind.name, kind.group(), name, &errors)) }
 }

@@ -16,6 +16,7 @@ pub(super) mod defaults;
 mod downward;
 mod env;
 mod mount;
+pub(super) mod part;
 mod probe;
 pub(super) mod resources;
 mod security;
@@ -42,12 +43,13 @@ pub(super) const RULES: Rules<Pod> = Rules {
     defaults: defaults::pod,
     on_create,
     validate: validate::pod,
+    validate_create: validate::new_pod,
     validate_update: update::pod,
     validate_status: update::status,
     warnings: warnings::pod,
     columns: columns::COLUMNS,
     grace,
-    parts: parts![status],
+    parts: parts![spec, status],
     ..Rules::NONE
 };
 

@@ -28,12 +28,16 @@ pub(super) fn pod(pod: &Pod, errors: &mut Errors) {
         tokens_need_an_account(spec, &path, errors);
     }
     container::only_in_pods(spec, &path, errors);
-    if !list(&spec.ephemeral_containers).is_empty() {
-        // Only their own subresource could add them, and it is not served.
-        errors.forbidden(&path.child("ephemeralContainers"), "cannot be set on create");
-    }
     if !text(&spec.node_name).is_empty() && !list(&spec.scheduling_gates).is_empty() {
         errors.forbidden(&path.child("nodeName"), "cannot be set until all schedulingGates have been cleared");
+    }
+}
+
+/// What is wrong with a new pod besides.
+pub(super) fn new_pod(pod: &Pod, errors: &mut Errors) {
+    if pod.spec.as_ref().is_some_and(|spec| !list(&spec.ephemeral_containers).is_empty()) {
+        // Only their own subresource adds them.
+        errors.forbidden(&Path::new("spec").child("ephemeralContainers"), "cannot be set on create");
     }
 }
 
