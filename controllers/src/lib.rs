@@ -46,6 +46,7 @@ controllers! {
     node_lifecycle,
     taint_eviction,
     pod_gc,
+    disruption,
     endpointslice,
     endpoints,
     serviceaccount,

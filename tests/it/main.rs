@@ -9,6 +9,7 @@ mod api_writes;
 mod bad_input;
 mod kube_rs;
 mod kubectl_create;
+mod kubectl_drain;
 mod path;
 mod python;
 mod replay;
