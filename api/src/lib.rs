@@ -8,22 +8,28 @@
 //! |---|---|
 //! | [`age`] | how long ago, as `kubectl` prints it (`4m12s`, `3d4h`) |
 //! | [`condition`] | finding and setting status conditions with true transition times |
+//! | [`dial`] | how a connection that cannot be made is told |
+//! | [`duration`] | a length of time as Go writes it (`1m30s`) |
 //! | [`hash`] | the `pod-template-hash` of a pod template |
 //! | [`name`] | which names, keys and values are valid, and what is said if they are not |
 //! | [`owner`] | controller owner references |
 //! | [`percent`] | "25%" or 3 of a total (surge, unavailable) |
 //! | [`pod`] | readiness, life cycle, resources, QoS class and the STATUS column of a pod |
 //! | [`quantity`] | `resource.Quantity`: exact numbers such as `500m` and `2Gi` |
+//! | [`quota`] | what an object uses of a ResourceQuota, and whether it is within its scopes |
 //! | [`selector`] | label and field selectors: grammar, matching, canonical form |
 //! | [`taint`] | which tolerations tolerate which taints |
 
 pub mod age;
 pub mod condition;
+pub mod dial;
+pub mod duration;
 pub mod hash;
 pub mod name;
 pub mod owner;
 pub mod percent;
 pub mod pod;
 pub mod quantity;
+pub mod quota;
 pub mod selector;
 pub mod taint;

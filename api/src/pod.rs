@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Container, Pod, PodStatus};
 
 pub use display::{display_status, ready_count, restarts, restarts_text};
-pub use resources::{BEST_EFFORT, BURSTABLE, GUARANTEED, Resources, limits, qos, requests};
+pub use resources::{
+    BEST_EFFORT, BURSTABLE, GUARANTEED, Resources, is_extended, is_huge_page, is_native, limits, qos, requests, states_totals,
+};
 
 use crate::condition;
 

@@ -37,7 +37,7 @@ pub(crate) async fn bootstrap(registry: &Registry, host: &str, port: u16) -> Res
     let service = json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": { "name": "kubernetes", "labels": { "component": "apiserver", "provider": "kubernetes" } },
-        "spec": { "clusterIP": "10.254.0.1", "ports": [{ "name": "https", "port": 443, "targetPort": port }] },
+        "spec": { "clusterIP": "10.254.0.1", "ipFamilyPolicy": "SingleStack", "ports": [{ "name": "https", "port": 443, "targetPort": port }] },
     });
     create(registry, "services", "default", "kubernetes", &service.to_string()).await?;
     let port = json!([{ "name": "https", "port": port, "protocol": "TCP" }]);

@@ -3,7 +3,12 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
+
+use mini_api::duration;
+
+use crate::components::Component;
 
 /// The flags of `mini-apiserver`.
 #[derive(clap::Parser, Clone, Debug)]
@@ -32,13 +37,55 @@ pub struct Config {
     /// The store: `memory:`, or `sled:DIR`.
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
+    /// How much of the server a client may use.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// How long to go on as if nothing were after being asked to stop, but for /readyz.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
+    pub shutdown_delay_duration: Duration,
+    /// Where to write audit events, at level Metadata; `-` is standard output [default: nowhere].
+    #[arg(long, value_name = "FILE")]
+    pub audit_log_path: Option<PathBuf>,
+    /// Which components to ask how they are when somebody reads ComponentStatuses, and where each serves /healthz.
+    #[arg(long = "component", value_name = "NAME=ADDRESS", default_values = ["controller-manager=127.0.0.1:10257", "scheduler=127.0.0.1:10259"])]
+    pub components: Vec<Component>,
+}
+
+/// How much of the server a client may use.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Limits {
+    /// How long a request may take that is not meant to last. A client may ask for less with `?timeout=`.
+    #[arg(long, value_name = "DURATION", default_value = "1m0s", value_parser = duration::parse)]
+    pub request_timeout: Duration,
+    /// How many requests that only read may be under way at once; 0 means any number.
+    #[arg(long, value_name = "N", default_value_t = 400)]
+    pub max_requests_inflight: usize,
+    /// How many requests that write may be under way at once; 0 means any number.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub max_mutating_requests_inflight: usize,
+}
+
+impl Default for Limits {
+    /// Upstream's.
+    fn default() -> Self {
+        Self { request_timeout: Duration::from_secs(60), max_requests_inflight: 400, max_mutating_requests_inflight: 200 }
+    }
 }
 
 impl Config {
-    /// A configuration for a port the system chooses, with a store.
+    /// A configuration for a port the system chooses, with a store, and without other components.
     #[must_use]
     pub fn on_free_port(store: &str) -> Self {
-        Self { listen: ([127, 0, 0, 1], 0).into(), advertise_address: None, data_dir: PathBuf::new(), store: Some(store.to_owned()) }
+        Self {
+            listen: ([127, 0, 0, 1], 0).into(),
+            advertise_address: None,
+            data_dir: PathBuf::new(),
+            store: Some(store.to_owned()),
+            limits: Limits::default(),
+            shutdown_delay_duration: Duration::ZERO,
+            audit_log_path: None,
+            components: Vec::new(),
+        }
     }
 
     /// The address the `kubernetes` Service leads to. Endpoints may not be loopback addresses, so a server that listens only

@@ -12,7 +12,10 @@ use crate::{
 
 /// A refusal or failure, told as a Status.
 #[derive(Clone, Debug)]
-pub struct ApiError(Box<Status>);
+pub struct ApiError(Box<Status>, Vec<String>);
+
+/// The media types answers can have.
+const FORMS: &str = "application/json, application/yaml";
 
 /// What the API server's own code returns.
 pub type Result<T, E = ApiError> = std::result::Result<T, E>;
@@ -27,13 +30,14 @@ impl std::error::Error for ApiError {}
 
 impl ApiError {
     fn new(code: i32, reason: &str, message: impl Into<String>) -> Self {
-        Self(Box::new(Status {
+        let status = Status {
             status: Some("Failure".to_owned()),
             code: Some(code),
             reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
             message: Some(message.into()),
             ..Status::default()
-        }))
+        };
+        Self(Box::new(status), Vec::new())
     }
 
     fn about(mut self, name: &str, group: &str, kind: &str) -> Self {
@@ -63,6 +67,19 @@ impl ApiError {
     pub fn with_continue(mut self, token: &str) -> Self {
         self.0.metadata.continue_ = Some(token.to_owned());
         self
+    }
+
+    /// Adds what the client was to be warned of before this went wrong.
+    #[must_use]
+    pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.1 = warnings;
+        self
+    }
+
+    /// What the client is to be warned of besides.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.1
     }
 
     /// The HTTP code.
@@ -188,11 +205,16 @@ impl ApiError {
         Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource").about("", "", "")
     }
 
-    /// 406: none of the forms the client accepts is to be had.
+    /// 406: the client accepts no media type that is to be had.
+    #[must_use]
+    pub fn no_representation() -> Self {
+        Self::new(406, "NotAcceptable", format!("406: Not Acceptable\n\nAvailable representations: {FORMS}")).about("", "", "")
+    }
+
+    /// 406: a media type would do, but the shape the client wants it to have is not to be had.
     #[must_use]
     pub fn not_acceptable() -> Self {
-        let forms = "application/json, application/yaml";
-        Self::new(406, "NotAcceptable", format!("only the following media types are accepted: {forms}"))
+        Self::new(406, "NotAcceptable", format!("only the following media types are accepted: {FORMS}"))
     }
 
     /// 410: the revision asked for is no longer known.
@@ -249,7 +271,7 @@ impl ApiError {
     /// 503: nobody to carry the request out.
     #[must_use]
     pub fn unavailable(message: impl Into<String>) -> Self {
-        Self::new(503, "ServiceUnavailable", message).retry_after(1)
+        Self::new(503, "ServiceUnavailable", message)
     }
 
     /// 504: a revision that does not exist yet was asked for, and did not come.
@@ -261,8 +283,8 @@ impl ApiError {
 
     /// 504: the request took longer than it may.
     #[must_use]
-    pub fn timeout(message: impl Into<String>) -> Self {
-        Self::new(504, "Timeout", message)
+    pub fn timeout(why: &str) -> Self {
+        Self::new(504, "Timeout", format!("Timeout: {why}")).about("", "", "")
     }
 }
 

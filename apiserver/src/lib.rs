@@ -1,34 +1,38 @@
 //! The API server: the only door to the store. It speaks the Kubernetes API so that kubectl and client libraries cannot tell.
 //!
-//! http → registry → {kinds, admission, cache, store}; cache → store; kinds → api. `http`, `registry` and `cache` name no kind.
+//! http → {deeds, registry}; deeds → registry → {kinds, admission, cache, store}; cache → store; kinds → api. `http`, `registry` and `cache` name no kind.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result};
-use axum::Router;
+use axum::{body::Body, http::Request, response::Response};
 use futures::future::BoxFuture;
-use mini_daemon::{
-    process::Running,
-    tasks::{Tasks, detach},
-};
+use mini_daemon::{process::Running, tasks::Tasks};
+use mini_store::Store;
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub mod admission;
 mod bootstrap;
 pub mod cache;
+pub mod components;
 mod config;
 pub mod deeds;
 pub mod error;
 pub mod http;
 pub mod kinds;
+mod measure;
 pub mod registry;
 pub mod schema;
 pub mod tokens;
 
 pub use config::{Args, Config};
 
-use crate::{http::App, registry::Registry};
+use crate::{
+    http::{App, Furnishing, audit, listener},
+    measure::store::Timed,
+    registry::Registry,
+};
 
 /// How long a killed predecessor may take to let go of its address.
 const REBIND_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -36,8 +40,11 @@ const REBIND_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 /// A server that is ready to be asked, on an address of its own.
 pub struct Server {
     address: SocketAddr,
-    router: Router,
+    app: Arc<App>,
     listener: TcpListener,
+    delay: std::time::Duration,
+    /// Stops the cache's feed, without which no request could be answered.
+    behind: DropGuard,
     tasks: Tasks,
 }
 
@@ -53,15 +60,23 @@ impl Server {
     async fn begin(config: &Config, mut tasks: Tasks) -> Result<Self> {
         let listener = listen(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
         let address = listener.local_addr()?;
-        let store = mini_store::open(&config.store())?;
+        let timed = Arc::new(Timed::new(mini_store::open(&config.store())?, &config.store()));
+        let store: Arc<dyn Store> = timed.clone();
         let table: Arc<[kinds::Kind]> = kinds::table().into();
         let cache = Arc::new(cache::feed::load(&*store, &table).await?);
-        tasks.spawn("cache feed", cache::feed::follow(store.clone(), cache.clone(), table.clone(), tasks.token()));
+        let behind = CancellationToken::new();
+        tasks.spawn("cache feed", cache::feed::follow(store.clone(), cache.clone(), table.clone(), behind.clone()));
         let tokens = tokens::Tokens::of(&*store).await?;
-        let registry = Registry::new(table, cache, store, tokens);
+        let registry = Registry::new(table, cache, store, tokens, config.components.clone());
         bootstrap::bootstrap(&registry, &config.advertised(address.ip()), address.port()).await.context("create what every cluster has")?;
-        let app = App::new(registry, address.to_string(), tasks.token());
-        Ok(Self { address, router: http::router(Arc::new(app)), listener, tasks })
+        let audit = config.audit_log_path.as_deref().map(|path| {
+            let (log, writer) = audit::log(path);
+            tasks.spawn("audit log", writer.run());
+            log
+        });
+        let furnishing = Furnishing { registry, store: timed, address: address.to_string(), stopping: tasks.token(), audit };
+        let app = Arc::new(App::new(furnishing, &config.limits));
+        Ok(Self { address, app, listener, delay: config.shutdown_delay_duration, behind: behind.drop_guard(), tasks })
     }
 
     /// Where it listens.
@@ -70,9 +85,9 @@ impl Server {
         self.address
     }
 
-    /// The API as a service, to be called in process.
-    pub fn router(&self) -> Router {
-        self.router.clone()
+    /// Answers a request of this process, without a network.
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        http::answer_locally(&self.app, request).await
     }
 
     /// Serves until its tasks are asked to stop; then finishes what is under way.
@@ -82,8 +97,8 @@ impl Server {
     pub fn serve(mut self) -> Running {
         Box::pin(async move {
             tracing::info!(address = %self.address, "the API server listens");
-            let token = self.tasks.token();
-            self.tasks.spawn("accept", accept(self.listener, self.router, token));
+            let ending = listener::Ending { asked: self.tasks.token(), delay: self.delay, behind: self.behind };
+            self.tasks.spawn("accept", listener::accept(self.listener, self.app, ending));
             self.tasks.join().await
         })
     }
@@ -107,47 +122,5 @@ async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
             }
             bound => return bound,
         }
-    }
-}
-
-async fn accept(listener: TcpListener, router: Router, token: CancellationToken) -> Result<()> {
-    let connections = TaskTracker::new();
-    loop {
-        let (stream, _) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of file descriptors, most likely: those who are connected go on.
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-                    continue;
-                }
-            },
-            () = token.cancelled() => break,
-        };
-        let _ = stream.set_nodelay(true);
-        let (router, token) = (router.clone(), token.clone());
-        detach("connection", connections.track_future(connection(stream, router, token)));
-    }
-    connections.close();
-    connections.wait().await;
-    Ok(())
-}
-
-async fn connection(stream: tokio::net::TcpStream, router: Router, token: CancellationToken) {
-    let service = hyper_util::service::TowerToHyperService::new(router);
-    let mut builder = hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
-    builder.http2().max_concurrent_streams(1000);
-    let serving = builder.serve_connection_with_upgrades(hyper_util::rt::TokioIo::new(stream), service);
-    tokio::pin!(serving);
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = token.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended badly");
     }
 }

@@ -164,6 +164,11 @@ impl<K: Object> Cache<K> {
         self.table.read().objects.values().cloned().collect()
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.table.read().objects.len()
+    }
+
     /// Everything in a namespace, ordered by name.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
         let table = self.table.read();

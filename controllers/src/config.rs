@@ -50,6 +50,10 @@ pub struct Config {
     #[arg(long, value_name = "N", default_value = "100")]
     pub max_endpoints_per_slice: NonZeroUsize,
 
+    /// How often quotas are counted although nothing seems to have changed.
+    #[arg(long, value_name = "SECONDS", default_value = "5m", value_parser = seconds)]
+    pub resource_quota_sync_period: Duration,
+
     /// The certificate authority every namespace is told of in its ConfigMap kube-root-ca.crt.
     #[arg(long, value_name = "FILE")]
     pub root_ca_file: Option<PathBuf>,

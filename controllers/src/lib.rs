@@ -9,6 +9,7 @@ mod controller;
 mod freshness;
 mod ownership;
 mod pods;
+mod protection;
 mod queue;
 mod reflectors;
 mod resources;
@@ -51,6 +52,11 @@ controllers! {
     endpoints,
     serviceaccount,
     root_ca,
+    resource_quota,
+    pvc_protection,
+    pv_protection,
+    vac_protection,
+    ttl,
 }
 
 /// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.

@@ -278,6 +278,17 @@ impl Writes {
         Ok(list.items.into_iter().map(|item| item.metadata).collect())
     }
 
+    /// Everything of a kind in a namespace, as the API server has it now.
+    pub(crate) async fn list<K>(&self, namespace: &str) -> Result<Vec<K>>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned + Clone,
+    {
+        let resource = ApiResource::erase::<K>(&());
+        let request = Request::new(url(&resource, namespace)).list(&ListParams::default());
+        let list: kube::core::ObjectList<K> = self.send(request, || format!("list {} of {namespace}", resource.plural)).await?;
+        Ok(list.items)
+    }
+
     fn note(&self, resource: &ApiResource, mark: Mark) {
         if let Some(source) = self.reflectors.source(resource) {
             self.marks.lock().note(source, mark);

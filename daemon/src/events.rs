@@ -7,7 +7,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -258,11 +261,19 @@ impl Story {
     }
 }
 
+/// The nanosecond something was said in, or the next one after the last: no two of a process are the same.
+fn moment(at: Timestamp) -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let after = |last: u64| (at.as_nanosecond() as u64).max(last + 1);
+    let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(after(last)));
+    last.map_or_else(after, after)
+}
+
 fn event(said: Said) -> Event {
     let source = &*said.source;
     let name = said.about.name.as_deref().unwrap_or_default();
-    // Upstream's name: the object's and the moment in hexadecimal nanoseconds; random low bits keep twins apart.
-    let moment = (said.at.as_nanosecond() as u64 & !0xfff) | (clock::random() & 0xfff);
+    // Upstream's name: the object's and the moment in hexadecimal nanoseconds. So names stand in the order in which things were said.
+    let moment = moment(said.at);
     Event {
         metadata: ObjectMeta {
             name: Some(format!("{name}.{moment:016x}")),

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use futures::future::BoxFuture;
 use tokio::signal::unix::{SignalKind, signal};
@@ -69,7 +69,12 @@ fn start(name: &'static str, args: &ProcessArgs, main: Box<dyn FnOnce(Tasks) -> 
         }
         tracing::info!("{name} stops");
         token.cancel();
-        let result = main.await;
+        // Whoever asks twice does not want to wait for what is under way.
+        let result = tokio::select! {
+            result = main => result,
+            _ = interrupt.recv() => Err(anyhow!("interrupted while stopping")),
+            _ = terminate.recv() => Err(anyhow!("terminated while stopping")),
+        };
         side.join().await.and(result)
     });
     runtime.shutdown_background();

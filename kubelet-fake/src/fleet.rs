@@ -35,7 +35,7 @@ use crate::{
     config::Config,
     heartbeat::{self, Order},
     node::{self, Facts},
-    runtime::{ContainerRuntime, simulated::Simulated},
+    runtime::{ContainerRuntime, Hints, Now, simulated::Simulated},
     server::{self, Sources},
     status,
     worker::{Links, Message, Worker},
@@ -48,19 +48,31 @@ const MESSAGES: usize = 1024;
 ///
 /// # Errors
 /// When the port cannot be had, a node cannot be registered, or one of the tasks dies.
-pub fn run(client: Client, config: Config, mut tasks: Tasks) -> Running {
+pub fn run(client: Client, config: Config, tasks: Tasks) -> Running {
+    let (pull_time, start_time) = (config.pull_time, config.start_time);
+    run_on(client, config, tasks, Box::new(move |hints, now| Arc::new(Simulated::new(hints, now, pull_time, start_time))))
+}
+
+/// Makes the runtime of the nodes.
+pub type MakeRuntime = Box<dyn FnOnce(Hints, Now) -> Arc<dyn ContainerRuntime> + Send>;
+
+/// Runs the nodes on a runtime of the caller's.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(client: Client, config: Config, mut tasks: Tasks, runtime: MakeRuntime) -> Running {
     Box::pin(async move {
         let token = tasks.token();
         tokio::select! {
             () = token.cancelled() => return Ok(()),
-            ready = start(client, config, &mut tasks) => ready?,
+            ready = start(client, config, &mut tasks, runtime) => ready?,
         }
         tasks.join().await
     })
 }
 
 /// Registers the nodes and starts everything that keeps them going.
-async fn start(client: Client, config: Config, tasks: &mut Tasks) -> Result<()> {
+async fn start(client: Client, config: Config, tasks: &mut Tasks, runtime: MakeRuntime) -> Result<()> {
     connect::wait_ready(&client).await?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
     let (facts, known) = plan(&client, &config, listener.local_addr()?).await?;
@@ -74,14 +86,15 @@ async fn start(client: Client, config: Config, tasks: &mut Tasks) -> Result<()> 
     let (orders, order_book) = mpsc::channel(MESSAGES);
     let (words, said) = mpsc::unbounded_channel();
     let (hints, hinted) = mpsc::unbounded_channel();
-    let now: crate::runtime::Now = Arc::new(clock::now);
-    let runtime: Arc<dyn ContainerRuntime> = Arc::new(Simulated::new(hints, now.clone(), config.pull_time, config.start_time));
+    let now: Now = Arc::new(clock::now);
+    let runtime = runtime(hints, now.clone());
     let links = Links { runtime: runtime.clone(), words, recorder, now };
     let worker = Worker::new(links, facts.iter().cloned().zip(nodes));
     let names: Arc<HashSet<Arc<str>>> = Arc::new(facts.iter().map(|facts| facts.name.clone()).collect());
 
     let token = tasks.token();
-    tasks.spawn("kubelet server", server::serve(listener, Sources { worker: messages.clone(), runtime }, token.clone()));
+    let sources = Sources { worker: messages.clone(), runtime, stop: token.clone() };
+    tasks.spawn("kubelet server", server::serve(listener, sources));
     tasks.spawn("status writer", status::write(client.clone(), said, token.clone()));
     tasks.spawn("heartbeats", heartbeat::keep(client.clone(), facts, order_book, token.clone()));
     tasks.spawn("worker", worker.run(inbox, hinted, token.clone()));

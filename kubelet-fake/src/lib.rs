@@ -6,7 +6,8 @@
 //!
 //! How a pod event travels: [`fleet`] watches pods once for all nodes and routes them to the [`worker`], which owns the
 //! state of every pod. It asks the pure [`pod::next`] what to do, lets [`relist`] do it with the container
-//! [`runtime`] and look at the result, and hands what is to be told to [`status`]. [`server`] answers `logs`.
+//! [`runtime`] and look at the result, and hands what is to be told to [`status`]. [`server`] answers `logs`,
+//! `exec` and the other streams.
 //!
 //! It must not know: the store, the scheduler, controllers, or how the API server works inside. It never sets
 //! `spec.nodeName` and touches nothing of a pod but its status and, at the end, its existence.
@@ -26,7 +27,7 @@ mod timers;
 mod worker;
 
 pub use config::{Args, Config};
-pub use fleet::run;
+pub use fleet::{MakeRuntime, run, run_on};
 
 /// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.
 pub const AGENT: &str = "kubelet";

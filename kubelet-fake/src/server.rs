@@ -1,7 +1,11 @@
-//! The kubelet's HTTP port, for the API server: logs of containers, the pods, health. One port serves all nodes of
-//! the process, for the path names the pod.
+//! The kubelet's HTTP port, for the API server: logs of containers, streams to and from them, the pods, health. One port
+//! serves all nodes of the process, for the path names the pod.
 //!
 //! Must not know: how pods are run.
+
+mod channels;
+mod exec;
+mod forward;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,7 +29,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    runtime::{ContainerRuntime, LogOptions},
+    runtime::{Container, ContainerRuntime, LogOptions, State as Doing},
     worker::Message,
 };
 
@@ -36,6 +40,8 @@ pub(crate) struct Sources {
     pub(crate) worker: mpsc::Sender<Message>,
     /// Knows the logs.
     pub(crate) runtime: Arc<dyn ContainerRuntime>,
+    /// Cancelled when all that is served is to end.
+    pub(crate) stop: CancellationToken,
 }
 
 /// An answer that is not what was asked for: a code and a sentence.
@@ -45,13 +51,33 @@ type Refusal = (StatusCode, String);
 ///
 /// # Errors
 /// When the listener breaks.
-pub(crate) async fn serve(listener: TcpListener, sources: Sources, token: CancellationToken) -> Result<()> {
-    let ended = token.clone();
+pub(crate) async fn serve(listener: TcpListener, sources: Sources) -> Result<()> {
+    let (token, ended) = (sources.stop.clone(), sources.stop.clone());
     let server = axum::serve(listener, router(sources)).with_graceful_shutdown(async move { ended.cancelled().await });
     // A log that is followed would hold up the end for ever.
     tokio::select! {
         result = server.into_future() => Ok(result?),
         () = token.cancelled() => Ok(()),
+    }
+}
+
+impl Sources {
+    /// A pod and the containers it has, running or not.
+    async fn find(&self, namespace: &str, name: &str) -> Result<Option<(Arc<Pod>, Vec<Container>)>, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.worker.send(Message::Find(namespace.to_owned(), name.to_owned(), reply)).await.map_err(|_| stopping())?;
+        let Some((pod, node)) = answer.await.map_err(|_| stopping())? else { return Ok(None) };
+        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+        let listing = self.runtime.list(&node, Some(uid)).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())).await?;
+        Ok(Some((pod, listing.containers)))
+    }
+
+    /// A pod and those of its containers that run.
+    async fn running(&self, namespace: &str, name: &str) -> Result<Option<(Arc<Pod>, Vec<Container>)>, Refusal> {
+        let found = self.find(namespace, name).await?;
+        Ok(found.map(|(pod, containers)| {
+            (pod, containers.into_iter().filter(|container| matches!(container.state, Doing::Running { .. })).collect())
+        }))
     }
 }
 
@@ -61,15 +87,12 @@ fn router(sources: Sources) -> Router {
         .route("/healthz", get(|| async { "ok" }))
         .route("/pods", get(pods))
         .route("/containerLogs/{namespace}/{pod}/{container}", get(logs))
-        .route("/exec/{*rest}", any(|| unsupported("exec")))
-        .route("/run/{*rest}", any(|| unsupported("run")))
-        .route("/attach/{*rest}", any(|| unsupported("attach")))
-        .route("/portForward/{*rest}", any(|| unsupported("portForward")))
+        .route("/exec/{namespace}/{pod}/{container}", any(exec::exec))
+        .route("/attach/{namespace}/{pod}/{container}", any(exec::attach))
+        .route("/portForward/{namespace}/{pod}", any(forward::ports))
+        .route("/dial", get(forward::dial))
+        .route("/run/{*rest}", any(|| async { (StatusCode::NOT_IMPLEMENTED, "run is not supported by this kubelet") }))
         .with_state(sources)
-}
-
-async fn unsupported(what: &str) -> Refusal {
-    (StatusCode::NOT_IMPLEMENTED, format!("{what} is not supported yet by this kubelet: its containers are simulated\n"))
 }
 
 async fn pods(State(sources): State<Sources>) -> Result<Response, Refusal> {
@@ -86,17 +109,13 @@ async fn logs(
     Path((namespace, name, container)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let query = parameters(query.as_deref().unwrap_or_default());
+    let query: HashMap<_, _> = parameters(query.as_deref().unwrap_or_default());
     let options = options(&query, clock::now()).map_err(|message| (StatusCode::BAD_REQUEST, message))?;
     let previous = query.get("previous").is_some_and(|value| value == "true" || value == "1");
-    let (reply, answer) = oneshot::channel();
-    sources.worker.send(Message::Find(namespace.clone(), name.clone(), reply)).await.map_err(|_| stopping())?;
-    let Some((pod, node)) = answer.await.map_err(|_| stopping())? else {
+    let Some((pod, containers)) = sources.find(&namespace, &name).await? else {
         return Err((StatusCode::NOT_FOUND, format!("pod {:?} not found", format!("{name}_{namespace}"))));
     };
-    let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-    let listing = sources.runtime.list(&node, Some(uid)).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())).await?;
-    let mut runs: Vec<_> = listing.containers.iter().filter(|run| run.name == container).collect();
+    let mut runs: Vec<_> = containers.iter().filter(|run| run.name == container).collect();
     runs.sort_by_key(|run| std::cmp::Reverse(run.attempt));
     let Some(run) = runs.get(usize::from(previous)) else { return Err(absent(&pod, &name, &container, previous)) };
     let stream = sources.runtime.logs(&run.id, options).map_err(|error| (StatusCode::NOT_FOUND, error.to_string())).await?;
@@ -126,7 +145,7 @@ fn stopping() -> Refusal {
 }
 
 /// The parameters of a query, decoded. A parameter without a value is `true`.
-fn parameters(query: &str) -> HashMap<String, String> {
+fn parameters<C: FromIterator<(String, String)>>(query: &str) -> C {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "true"))).map(|(key, value)| (decode(key), decode(value))).collect()
 }

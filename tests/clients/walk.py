@@ -3,11 +3,15 @@
 Called with a kubeconfig; ends with 0 and "walked" when everything was as a real Kubernetes would have it.
 """
 
+import json
 import sys
+import tempfile
 import time
 
-from kubernetes import client, config, dynamic, watch
+from kubernetes import client, config, dynamic, utils, watch
 from kubernetes.client.exceptions import ApiException
+from kubernetes.leaderelection import electionconfig, leaderelection
+from kubernetes.leaderelection.resourcelock.configmaplock import ConfigMapLock
 
 NAMESPACE = "default"
 
@@ -117,6 +121,94 @@ def informer(core):
             feed.stop()
 
 
+def chunks(core):
+    """A list in chunks is the list, whatever happens meanwhile; a token that says nothing is refused."""
+    for number in range(7):
+        core.create_namespaced_config_map(NAMESPACE, client.V1ConfigMap(metadata=client.V1ObjectMeta(name=f"c-{number}", labels={"c": "y"})))
+    names, token, remaining = [], None, []
+    while True:
+        page = core.list_namespaced_config_map(NAMESPACE, label_selector="c=y", limit=3, _continue=token)
+        names += [item.metadata.name for item in page.items]
+        remaining.append(len(page.items))
+        token = page.metadata._continue
+        if not token:
+            break
+        core.delete_namespaced_config_map(f"c-{6 - len(remaining)}", NAMESPACE)
+    assert (names, remaining) == ([f"c-{number}" for number in range(7)], [3, 3, 1]), (names, remaining)
+    refused(400, core.list_namespaced_config_map, NAMESPACE, limit=3, _continue="abc")
+    core.delete_collection_namespaced_config_map(NAMESPACE, label_selector="c=y")
+    assert core.list_namespaced_config_map(NAMESPACE, label_selector="c=y").items == []
+
+
+def resumed(core):
+    """A watch ends when it was asked to, and another goes on from where it was."""
+    version = core.list_namespaced_config_map(NAMESPACE).metadata.resource_version
+    core.create_namespaced_config_map(NAMESPACE, client.V1ConfigMap(metadata=client.V1ObjectMeta(name="w-1")))
+    first, started = watch.Watch(), time.monotonic()
+    seen = [event["object"].metadata for event in first.stream(core.list_namespaced_config_map, NAMESPACE, resource_version=version, timeout_seconds=1)]
+    assert [meta.name for meta in seen] == ["w-1"] and time.monotonic() - started < 30, seen
+    core.delete_namespaced_config_map("w-1", NAMESPACE)
+    second = watch.Watch()
+    for event in second.stream(core.list_namespaced_config_map, NAMESPACE, resource_version=seen[-1].resource_version, timeout_seconds=60):
+        assert (event["type"], event["object"].metadata.name) == ("DELETED", "w-1"), event
+        second.stop()
+
+
+MANIFEST = """
+apiVersion: v1
+kind: Pod
+metadata: {name: talker}
+spec: {containers: [{name: c, image: nginx}]}
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: listed}}
+- {apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {name: listed}, rules: []}
+"""
+
+
+def manifests(api, core):
+    """Objects from a file; what one of them says; what is there already is told for each."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(MANIFEST)
+        file.flush()
+        utils.create_from_yaml(api, file.name, namespace=NAMESPACE)
+        try:
+            utils.create_from_yaml(api, file.name, namespace=NAMESPACE)
+            raise AssertionError("it should have been there already")
+        except utils.FailToCreateError as error:
+            assert {json.loads(one.body)["reason"] for one in error.api_exceptions} == {"AlreadyExists"}, error
+    running = watch.Watch()
+    for event in running.stream(core.list_namespaced_pod, NAMESPACE, field_selector="metadata.name=talker", timeout_seconds=60):
+        if event["object"].status.phase == "Running":
+            running.stop()
+    assert core.read_namespaced_pod_log("talker", NAMESPACE)
+    assert len(core.read_namespaced_pod_log("talker", NAMESPACE, tail_lines=1).splitlines()) == 1
+    missing = json.loads(refused(400, core.read_namespaced_pod_log, "talker", NAMESPACE, container="nope").body)
+    assert missing["message"] == "container nope is not valid for pod talker", missing
+    core.delete_namespaced_pod("talker", NAMESPACE, grace_period_seconds=0)
+
+
+def election(core):
+    """One candidate leads; the other follows for as long as the lock is renewed."""
+
+    def candidate(name):
+        lock = ConfigMapLock("lock", NAMESPACE, name)
+        rules = electionconfig.Config(
+            lock, lease_duration=30, renew_deadline=20, retry_period=1, onstarted_leading=lambda: None, onstopped_leading=None
+        )
+        return leaderelection.LeaderElection(rules)
+
+    first, second = candidate("first"), candidate("second")
+    assert first.acquire()
+    assert not second.try_acquire_or_renew()
+    assert first.try_acquire_or_renew()
+    lock = core.read_namespaced_config_map("lock", NAMESPACE)
+    record = json.loads(lock.metadata.annotations["control-plane.alpha.kubernetes.io/leader"])
+    assert record["holderIdentity"] == "first", record
+
+
 def main():
     config.load_kube_config(sys.argv[1])
     api = client.ApiClient()
@@ -126,6 +218,10 @@ def main():
     deployment(apps, core)
     apply(api)
     informer(core)
+    chunks(core)
+    resumed(core)
+    manifests(api, core)
+    election(core)
     print("walked")
 
 

@@ -73,7 +73,7 @@ async fn a_wrong_apply_is_refused_and_changes_nothing() {
             "fieldManager=m",
             with("/nope", json!(1)),
             500,
-            "failed to create typed patch object (default/a; v1, Kind=ConfigMap): .nope: field not declared in schema",
+            "failed to create typed patch object (default/a; /v1, Kind=ConfigMap): .nope: field not declared in schema",
         ),
     ] {
         let (got, answer) = apply(&http, query, &body).await;

@@ -263,7 +263,9 @@ async fn a_certificate_request_is_approved_apart() {
     let answer = http.patch(&format!("{path}/c/approval"), "merge", &approved).await;
     assert_eq!(answer.code, 200, "{}", answer.text());
     let status = answer.json()["status"].clone();
-    assert_eq!((&status["conditions"][0]["type"], status.get("certificate")), (&json!("Approved"), None));
+    let condition = &status["conditions"][0];
+    assert_eq!((&condition["type"], status.get("certificate")), (&json!("Approved"), None));
+    assert!(condition["lastUpdateTime"].is_string() && condition["lastTransitionTime"].is_string(), "{condition}");
     assert_eq!(http.get(&format!("{path}/c/approval")).await.code, 200);
     cluster.stop().await.expect("it stops");
 }

@@ -124,10 +124,70 @@ async fn after_a_restart_everything_is_there_and_old_revisions_have_expired() {
     let http = Http::new(cluster.address());
     assert_eq!(http.get(&format!("{PATH}/a")).await.json(), made);
     assert_eq!(frames(&http, &format!("resourceVersion={then}")).await, ["ERROR Expired"]);
+    let told = http.get(&format!("{PATH}?watch=1&resourceVersion={then}")).await;
+    assert_eq!(told.code, 200);
+    let known = made["metadata"]["resourceVersion"].as_str().expect("a revision");
+    let gone = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Expired", "code": 410,
+        "message": format!("too old resource version: {then} ({known})"),
+    });
+    assert_eq!(told.json(), json!({ "type": "ERROR", "object": gone }));
     let exact = http.get(&format!("{PATH}?resourceVersion={then}&resourceVersionMatch=Exact")).await;
     assert_eq!((exact.code, exact.json()["reason"].as_str()), (410, Some("Expired")));
     let number = |object: &Value| object["metadata"]["resourceVersion"].as_str().and_then(|text| text.parse::<u64>().ok());
     let again = http.patch(&format!("{PATH}/a"), "merge", &json!({ "data": { "k": "v" } })).await.json();
     assert!(number(&again) > number(&made), "revisions go back");
+    cluster.stop().await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn initial_events_end_in_a_bookmark_of_the_shape_that_was_asked_for() {
+    let (cluster, http) = server().await;
+    http.post(PATH, &named("a", "1")).await;
+    let rv = revision(&http.get(PATH).await);
+    let query = "watch=1&timeoutSeconds=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+    let metadata = json!({ "resourceVersion": rv, "annotations": { "k8s.io/initial-events-end": "true" } });
+    let partial = json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata });
+    let object = json!({ "kind": "ConfigMap", "apiVersion": "v1", "metadata": metadata });
+    for (accept, last) in [("application/json", object), ("application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", partial)] {
+        // Client-go asks with an empty revision or with the one it has.
+        for from in [String::new(), "&resourceVersion=".to_owned(), format!("&resourceVersion={rv}")] {
+            let answer = http.send("GET", &format!("{PATH}?{query}{from}"), &[("accept", accept)], "").await;
+            let frames: Vec<Value> = answer.text().lines().map(|line| serde_json::from_str(line).expect("a frame")).collect();
+            assert_eq!((&frames[0]["type"], &frames[0]["object"]["metadata"]["name"]), (&json!("ADDED"), &json!("a")));
+            assert_eq!(frames[1..], [json!({ "type": "BOOKMARK", "object": last })], "{accept} {from}");
+        }
+    }
+    let answer = http.send("GET", &format!("{PATH}?{query}"), &[("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")], "").await;
+    let last: Value = answer.text().lines().last().and_then(|line| serde_json::from_str(line).ok()).expect("a frame");
+    assert_eq!(
+        (&last["type"], &last["object"]["kind"], &last["object"]["metadata"]["resourceVersion"]),
+        (&json!("BOOKMARK"), &json!("Table"), &json!(rv))
+    );
+    assert_eq!(last["object"]["rows"][0]["object"]["metadata"], metadata);
+    // Without initial events the watch is of what comes.
+    assert!(frames(&http, "sendInitialEvents=false&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true").await.is_empty());
+    cluster.stop().await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_leaves_the_selection_goes_as_it_was_last_seen() {
+    let (cluster, http) = server().await;
+    let made = http.post(PATH, &named("a", "1")).await;
+    let start = revision(&made);
+    let left = http.patch(&format!("{PATH}/a"), "merge", &json!({ "metadata": { "labels": { "w": "2" } }, "data": { "k": "v" } })).await;
+    let back = http.patch(&format!("{PATH}/a"), "merge", &json!({ "metadata": { "labels": { "w": "1" } } })).await;
+    let gone = http.delete(&format!("{PATH}/a")).await;
+    assert_eq!(gone.code, 200);
+    let stream = http.get(&format!("{PATH}?watch=1&timeoutSeconds=1&resourceVersion={start}&labelSelector=w%3D1")).await;
+    let frames: Vec<Value> = stream.text().lines().map(|line| serde_json::from_str(line).expect("a frame")).collect();
+    let kinds: Vec<&Value> = frames.iter().map(|frame| &frame["type"]).collect();
+    assert_eq!(kinds, ["DELETED", "ADDED", "DELETED"]);
+    // The first as it was, at the revision of the change by which it left.
+    let mut before = made.json();
+    before["metadata"]["resourceVersion"] = revision(&left).into();
+    assert_eq!(frames[0]["object"], before);
+    assert_eq!(frames[1]["object"], back.json());
+    assert!(frames[2]["object"]["metadata"]["resourceVersion"].as_str() > Some(revision(&back).as_str()));
     cluster.stop().await.expect("it stops");
 }

@@ -1,7 +1,7 @@
 //! What is wrong gets a clear error and changes nothing: raw, through mini-ctl and through kubectl.
 
 use mini_cluster::{Cluster, Options};
-use mini_tests::{World, http::Http};
+use mini_tests::{World, http::Http, wait_for};
 use serde_json::json;
 
 async fn server() -> (Cluster, Http) {
@@ -16,7 +16,12 @@ const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_is_too_large_or_too_deep_is_refused_and_nothing_is_stored() {
     let (cluster, http) = server().await;
-    let before = http.get(CONFIG_MAPS).await.json();
+    // The controllers make one of their own in each namespace.
+    let before = wait_for("the root CA", || async {
+        let list = http.get(CONFIG_MAPS).await.json();
+        if list["items"].as_array().is_some_and(|items| items.len() == 1) { Ok(list) } else { Err(list) }
+    })
+    .await;
     let large = json!({ "metadata": { "name": "large" }, "data": { "a": "x".repeat(4 << 20) } });
     let answer = http.post(CONFIG_MAPS, &large).await;
     assert_eq!((answer.code, answer.json()["reason"].as_str()), (413, Some("RequestEntityTooLarge")));

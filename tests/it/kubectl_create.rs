@@ -10,7 +10,7 @@ fn get(world: &World, what: &[&str]) -> Value {
 }
 
 /// The minor version of the client: old ones send JSON.
-fn minor(world: &World) -> u32 {
+pub(crate) fn minor(world: &World) -> u32 {
     let version: Value = serde_json::from_str(&world.kubectl(&["version", "--client", "-o", "json"]).success()).expect("a version");
     let digits = version["clientVersion"]["minor"].as_str().unwrap_or_default().trim_end_matches('+').to_owned();
     digits.parse().unwrap_or_else(|_| panic!("no minor version in {version}"))

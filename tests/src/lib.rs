@@ -1,12 +1,13 @@
 //! What the tests stand on: waiting for a condition, and a world of real processes for each test.
 
+pub mod fuzz;
 pub mod http;
 
 use std::{
     fmt::Debug,
     future::Future,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::OnceLock,
     time::Duration,
 };
@@ -21,14 +22,22 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// When it takes longer than [`PATIENCE`]: with the last `Err`, which says what was seen instead.
-pub async fn wait_for<T, E: Debug, F: Future<Output = Result<T, E>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub async fn wait_for<T, E: Debug, F: Future<Output = Result<T, E>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    let answer = wait_at_most(PATIENCE, ask).await;
+    answer.unwrap_or_else(|last| panic!("waited {PATIENCE:?} for {what}; last seen:\n{last:#?}"))
+}
+
+/// Asks again and again until the answer is `Ok`, or that has taken so long; then it is the last `Err`.
+///
+/// # Errors
+/// The last answer.
+pub async fn wait_at_most<T, E, F: Future<Output = Result<T, E>>>(patience: Duration, mut ask: impl FnMut() -> F) -> Result<T, E> {
+    let deadline = Instant::now() + patience;
     let mut pause = Duration::from_millis(2);
     loop {
         match ask().await {
-            Ok(answer) => return answer,
-            Err(last) if Instant::now() > deadline => panic!("waited {PATIENCE:?} for {what}; last seen:\n{last:#?}"),
-            Err(_) => sleep(pause).await,
+            Err(_) if Instant::now() < deadline => sleep(pause).await,
+            answer => return answer,
         }
         pause = (pause * 2).min(Duration::from_millis(100));
     }
@@ -110,17 +119,33 @@ impl World {
     fn run(&self, program: &Path, args: &[&str], input: &str) -> Ran {
         let stdin = self.home().join("stdin");
         std::fs::write(&stdin, input).expect("write the input");
-        let output = Command::new(program)
-            .args(args)
-            .current_dir(root())
-            .stdin(std::fs::File::open(&stdin).expect("open the input"))
+        let output =
+            self.command(program).args(args).current_dir(root()).stdin(std::fs::File::open(&stdin).expect("open the input")).output();
+        let command = format!("{} {}", program.file_name().unwrap_or_default().to_string_lossy(), args.join(" "));
+        Ran { command, output: output.expect("the program starts") }
+    }
+
+    /// Has the shell run a script in a folder, with everything set for this cluster. It is ended with all it started when it takes too long.
+    ///
+    /// # Panics
+    /// When there is no `bash`.
+    #[must_use]
+    pub fn shell(&self, script: &str, folder: &Path) -> Ran {
+        let mut bash = self.command(Path::new("timeout"));
+        let patience = PATIENCE.as_secs().to_string();
+        let output = bash.args([&patience, "bash", "-c", script]).current_dir(folder).env("TMPDIR", folder).stdin(Stdio::null()).output();
+        Ran { command: script.to_owned(), output: output.expect("the shell starts") }
+    }
+
+    /// A program that is to work on this cluster.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
             .env("MINI_HOME", self.home())
             .env("KUBECONFIG", self.home().join("kubeconfig"))
             .env("HOME", self.home())
-            .env("NO_COLOR", "1")
-            .output();
-        let command = format!("{} {}", program.file_name().unwrap_or_default().to_string_lossy(), args.join(" "));
-        Ran { command, output: output.expect("the program starts") }
+            .env("NO_COLOR", "1");
+        command
     }
 
     /// The process id of a component, as `mini-ctl status` knows it.

@@ -10,7 +10,10 @@ use k8s_openapi::api::core::v1::{Container, PodSpec, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 
 use super::is_restartable_init;
-use crate::quantity::{self, Quantity};
+use crate::{
+    name,
+    quantity::{self, Quantity},
+};
 
 /// Amounts by resource name (`cpu`, `memory`, `example.com/gpu`).
 pub type Resources = BTreeMap<String, Quantity>;
@@ -23,6 +26,21 @@ pub const GUARANTEED: &str = "Guaranteed";
 pub const BURSTABLE: &str = "Burstable";
 /// Nothing is requested or limited: the first to go when a node runs out.
 pub const BEST_EFFORT: &str = "BestEffort";
+
+/// Whether it is memory in pages of some size.
+pub fn is_huge_page(resource: &str) -> bool {
+    resource.starts_with("hugepages-")
+}
+
+/// Whether it is a resource of Kubernetes itself.
+pub fn is_native(resource: &str) -> bool {
+    !resource.contains('/') || resource.contains("kubernetes.io/")
+}
+
+/// Whether it is a resource of a vendor, such as `nvidia.com/gpu`.
+pub fn is_extended(resource: &str) -> bool {
+    !is_native(resource) && !resource.starts_with("requests.") && name::qualified_name(&format!("requests.{resource}")).is_empty()
+}
 
 /// What a node must have free to take the pod.
 pub fn requests(spec: &PodSpec) -> Resources {
@@ -46,9 +64,7 @@ pub fn limits(spec: &PodSpec) -> Resources {
 
 /// `Guaranteed`, `Burstable` or `BestEffort`, from CPU and memory alone.
 pub fn qos(spec: &PodSpec) -> &'static str {
-    if let Some(resources) = &spec.resources
-        && (has_pod_level(&resources.requests) || has_pod_level(&resources.limits))
-    {
+    if let Some(resources) = spec.resources.as_ref().filter(|_| states_totals(spec)) {
         return qos_of(&[resources]);
     }
     let empty = ResourceRequirements::default();
@@ -113,7 +129,12 @@ fn containers(spec: &PodSpec) -> impl Iterator<Item = &Container> {
 
 /// Resources that a pod may state for itself.
 fn is_pod_level(name: &str) -> bool {
-    matches!(name, "cpu" | "memory") || name.starts_with("hugepages-")
+    matches!(name, "cpu" | "memory") || is_huge_page(name)
+}
+
+/// Whether the pod states totals for itself.
+pub fn states_totals(spec: &PodSpec) -> bool {
+    spec.resources.as_ref().is_some_and(|resources| has_pod_level(&resources.requests) || has_pod_level(&resources.limits))
 }
 
 fn has_pod_level(resources: &ApiResources) -> bool {

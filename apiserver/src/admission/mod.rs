@@ -1,11 +1,13 @@
 //! What the cluster as a whole has to say about a write, beyond the rules of the object's own kind: an ordered list of steps.
 //!
-//! To add a step, write one file and add its word to the list, at its place. Steps see the cache, never the store, and change
-//! nothing but the object they are asked about.
+//! To add a step, write one file and add its word to the list, at its place. A step is asked twice: before the rules of the
+//! object's kind, when it may change the object, and after them, when nothing but the store can say no any more. Steps see the
+//! cache, never the store, and change nothing but the object they are asked about, [`Statuses`] apart.
 
 use std::any::Any;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use crate::{
     cache::{Cache, Range, item::Item, select::Select},
@@ -29,7 +31,20 @@ macro_rules! steps {
     };
 }
 
-steps![namespace_lifecycle, limit_ranger, default_tolerations, priority, service_account, node_taints, service_addresses];
+steps![
+    namespace_lifecycle,
+    limit_ranger,
+    default_tolerations,
+    priority,
+    service_account,
+    node_taints,
+    default_storage_class,
+    storage_protection,
+    claim_resize,
+    service_addresses,
+    // The last: what is counted is stored.
+    resource_quota,
+];
 
 /// What is being done to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +73,8 @@ pub struct Attempt<'a> {
     pub object: &'a mut dyn Object,
     /// The object as it is.
     pub old: Option<&'a dyn Object>,
+    /// Whether nothing is to be stored.
+    pub dry_run: bool,
     /// What a step reserved for this write; let go once the write can be seen in the cache, or has failed.
     pub holds: Vec<Box<dyn Any + Send>>,
 }
@@ -73,7 +90,7 @@ impl<'a> Attempt<'a> {
         subresource: Option<&'a str>,
         object: &'a mut dyn Object,
     ) -> Self {
-        Self { kind, verb, namespace, name, subresource, object, old: None, holds: Vec::new() }
+        Self { kind, verb, namespace, name, subresource, object, old: None, dry_run: false, holds: Vec::new() }
     }
 
     /// The object, if it is a new one of this type.
@@ -93,6 +110,19 @@ pub struct Cluster<'a> {
     pub table: &'a [Kind],
     /// Every object.
     pub cache: &'a Cache,
+    /// How what a step keeps account of is written.
+    pub statuses: &'a dyn Statuses,
+}
+
+/// Writes the status of objects in which a step keeps account of the writes it is asked about.
+#[async_trait]
+pub trait Statuses: Send + Sync {
+    /// Merges `change` into the status of the object of which `item` is the newest state. It is durable, and in the cache, when
+    /// this returns.
+    ///
+    /// # Errors
+    /// 409 when it has changed meanwhile, 404 when it is gone; either way the cache shows that then.
+    async fn merge_status(&self, plural: &str, item: &Item, change: Value) -> Result<()>;
 }
 
 impl Cluster<'_> {
@@ -141,5 +171,15 @@ pub trait Step: Send + Sync {
     ///
     /// # Errors
     /// The refusal, as the client is to see it.
-    async fn admit(&self, attempt: &mut Attempt<'_>, cluster: &Cluster<'_>) -> Result<()>;
+    async fn admit(&self, _: &mut Attempt<'_>, _: &Cluster<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Lets an object pass that is about to be stored as it is, or refuses it.
+    ///
+    /// # Errors
+    /// The refusal, as the client is to see it.
+    async fn validate(&self, _: &mut Attempt<'_>, _: &Cluster<'_>) -> Result<()> {
+        Ok(())
+    }
 }

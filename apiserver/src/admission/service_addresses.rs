@@ -3,10 +3,17 @@
 //! What is taken is what the Services in the cache have, plus what writes under way have been promised. So nothing is kept on
 //! disk besides the Services, and nothing can leak.
 
-use std::{collections::HashSet, net::Ipv4Addr, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    net::Ipv4Addr,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
-use k8s_openapi::{api::core::v1::Service, apimachinery::pkg::util::intstr::IntOrString};
+use k8s_openapi::{
+    api::core::v1::{Service, ServicePort},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
 use mini_daemon::clock;
 use parking_lot::Mutex;
 
@@ -32,7 +39,7 @@ type Promised = Arc<Mutex<HashSet<Claim>>>;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Claim {
     Address(String),
-    Port(i32, String),
+    Port(i32),
 }
 
 /// A promise; dropping it ends it.
@@ -73,10 +80,11 @@ impl Step for Plugin {
         let mut errors = Errors::new();
         inherit(service, old.as_ref());
         assign_address(service, &taken, &mut errors);
-        assign_ports(service, &taken, &mut errors);
+        let mut own = assign_ports(service, &taken, &mut errors);
         if !errors.is_empty() {
             return Err(ApiError::invalid("Service", "", name, &errors));
         }
+        assign_health_check(service, old.as_ref(), &taken, &mut own)?;
         let kept: HashSet<Claim> = old.iter().flat_map(claims).collect();
         let claims: Vec<Claim> = claims(service).into_iter().filter(|claim| !kept.contains(claim)).collect();
         promised.extend(claims.iter().cloned());
@@ -98,9 +106,9 @@ fn has_ports(service: &Service) -> bool {
 fn claims(service: &Service) -> Vec<Claim> {
     let Some(spec) = &service.spec else { return Vec::new() };
     let addresses = spec.cluster_ips.iter().flatten().chain(&spec.cluster_ip).filter(|ip| !ip.is_empty() && *ip != "None");
-    let protocol = |port: &k8s_openapi::api::core::v1::ServicePort| port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
-    let ports = spec.ports.iter().flatten().filter_map(|port| Some(Claim::Port(port.node_port.filter(|port| *port != 0)?, protocol(port))));
-    addresses.cloned().map(Claim::Address).chain(ports).collect::<HashSet<_>>().into_iter().collect()
+    let checked = spec.health_check_node_port.filter(|_| needs_health_check(service));
+    let ports = spec.ports.iter().flatten().filter_map(|port| port.node_port).chain(checked).filter(|port| *port != 0);
+    addresses.cloned().map(Claim::Address).chain(ports.map(Claim::Port)).collect::<HashSet<_>>().into_iter().collect()
 }
 
 /// An update that leaves out what was assigned keeps it.
@@ -120,7 +128,7 @@ fn inherit(service: &mut Service, old: Option<&Service>) {
         port.node_port = None;
     }
     for port in spec.ports.iter_mut().flatten().filter(|port| keeps_ports && port.node_port.unwrap_or(0) == 0) {
-        let same = |other: &&k8s_openapi::api::core::v1::ServicePort| other.port == port.port && other.protocol == port.protocol;
+        let same = |other: &&ServicePort| other.port == port.port && other.protocol == port.protocol;
         port.node_port = before.ports.iter().flatten().find(same).and_then(|other| other.node_port);
     }
 }
@@ -166,54 +174,84 @@ fn address() -> String {
     Ipv4Addr::from(NETWORK + offset).to_string()
 }
 
-fn assign_ports(service: &mut Service, taken: &HashSet<Claim>, errors: &mut Errors) {
+/// Gives every port that needs one a port on the nodes; answers which ones the Service has.
+fn assign_ports(service: &mut Service, taken: &HashSet<Claim>, errors: &mut Errors) -> HashSet<Claim> {
     let wanted = has_ports(service)
         && service
             .spec
             .as_ref()
             .is_none_or(|spec| type_of(service) != "LoadBalancer" || spec.allocate_load_balancer_node_ports.unwrap_or(true));
     let has_ports = has_ports(service);
-    let Some(spec) = service.spec.as_mut() else { return };
-    let mut own: HashSet<Claim> = HashSet::new();
-    let spec_path = Path::new("spec");
+    let mut own = HashSet::new();
+    let Some(ports) = service.spec.as_mut().and_then(|spec| spec.ports.as_mut()) else { return own };
+    // The same port in another protocol is reached at the same port of the nodes.
+    let mut shared: HashMap<i32, i32> = HashMap::new();
+    let (spec_path, asked) = (Path::new("spec"), ports.clone());
     let ports_path = spec_path.child("ports");
-    for (index, port) in spec.ports.iter_mut().flatten().enumerate() {
-        let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".to_owned());
+    for (index, port) in ports.iter_mut().enumerate() {
         if port.target_port.is_none() {
             port.target_port = Some(IntOrString::Int(port.port));
         }
-        match port.node_port.filter(|given| *given != 0) {
-            Some(_) if !has_ports => {}
-            Some(given) => {
-                let path = ports_path.index(index);
-                let claim = Claim::Port(given, protocol);
-                if !NODE_PORTS.contains(&given) {
-                    errors.invalid(
-                        &path.child("nodePort"),
-                        given,
-                        "provided port is not in the valid range. The range of valid ports is 30000-32767",
-                    );
-                } else if taken.contains(&claim) || !own.insert(claim) {
-                    errors.invalid(&path.child("nodePort"), given, "provided port is already allocated");
+        let path = ports_path.index(index);
+        let same = |other: &&ServicePort| other.port == port.port && other.node_port.unwrap_or(0) != 0;
+        let asked = asked.iter().find(same).and_then(|other| other.node_port);
+        match (port.node_port.filter(|given| *given != 0), shared.get(&port.port).copied()) {
+            (Some(_), _) if !has_ports => {}
+            (Some(given), Some(at)) if given == at => {}
+            (None, Some(at)) if wanted => port.node_port = Some(at),
+            (given, at) if given.is_some() || wanted => {
+                let Some(number) = given.or(asked).or_else(|| free(taken, &own)) else {
+                    errors.invalid(&path.child("nodePort"), 0, "failed to allocate a nodePort: range is full");
+                    continue;
+                };
+                if let Err(why) = claim(number, taken, &mut own) {
+                    errors.invalid(&path.child("nodePort"), number, why);
                 }
+                port.node_port = Some(number);
+                shared.insert(port.port, at.unwrap_or(number));
             }
-            None if wanted => {
-                let span = u64::from(NODE_PORTS.end().abs_diff(*NODE_PORTS.start())) + 1;
-                let start = i32::try_from(clock::random() % span).unwrap_or(0);
-                let count = i32::try_from(span).unwrap_or(0);
-                let candidates = (0..count).map(|step| NODE_PORTS.start() + (start + step) % count);
-                let free = candidates
-                    .map(|port| (port, Claim::Port(port, protocol.clone())))
-                    .find(|(_, claim)| !taken.contains(claim) && !own.contains(claim));
-                match free {
-                    Some((free, claim)) => {
-                        port.node_port = Some(free);
-                        own.insert(claim);
-                    }
-                    None => errors.invalid(&ports_path.index(index).child("nodePort"), 0, "failed to allocate a nodePort: range is full"),
-                }
-            }
-            None => {}
+            _ => {}
         }
     }
+    own
+}
+
+/// A port that nobody has.
+fn free(taken: &HashSet<Claim>, own: &HashSet<Claim>) -> Option<i32> {
+    let count = NODE_PORTS.end() - NODE_PORTS.start() + 1;
+    let start = i32::try_from(clock::random() % u64::from(count.unsigned_abs())).unwrap_or(0);
+    let mut candidates = (0..count).map(|step| NODE_PORTS.start() + (start + step) % count);
+    candidates.find(|port| !taken.contains(&Claim::Port(*port)) && !own.contains(&Claim::Port(*port)))
+}
+
+/// Makes a port the Service's own, or says why it cannot be.
+fn claim(port: i32, taken: &HashSet<Claim>, own: &mut HashSet<Claim>) -> Result<(), &'static str> {
+    if !NODE_PORTS.contains(&port) {
+        return Err("provided port is not in the valid range. The range of valid ports is 30000-32767");
+    }
+    let is_free = !taken.contains(&Claim::Port(port)) && own.insert(Claim::Port(port));
+    if is_free { Ok(()) } else { Err("provided port is already allocated") }
+}
+
+/// Whether load balancers ask each node at a port of its own if it has pods of the Service.
+fn needs_health_check(service: &Service) -> bool {
+    type_of(service) == "LoadBalancer" && service.spec.as_ref().is_some_and(|spec| spec.external_traffic_policy.as_deref() == Some("Local"))
+}
+
+/// Assigns the port at which load balancers ask.
+fn assign_health_check(service: &mut Service, old: Option<&Service>, taken: &HashSet<Claim>, own: &mut HashSet<Claim>) -> Result<()> {
+    let before = old.filter(|old| needs_health_check(old)).and_then(|old| old.spec.as_ref()).and_then(|spec| spec.health_check_node_port);
+    let needed = needs_health_check(service);
+    let Some(spec) = service.spec.as_mut().filter(|_| needed) else { return Ok(()) };
+    match spec.health_check_node_port.filter(|port| *port != 0) {
+        // Once set it cannot be changed, which the Service's own rules say.
+        _ if before.is_some_and(|port| port != 0) => spec.health_check_node_port = spec.health_check_node_port.filter(|port| *port != 0).or(before),
+        Some(given) => claim(given, taken, own)
+            .map_err(|why| ApiError::internal(format!("Internal error occurred: failed to allocate requested HealthCheck NodePort {given}: {why}")))?,
+        None => {
+            let why = || ApiError::internal("Internal error occurred: failed to allocate a HealthCheck NodePort 0: range is full");
+            spec.health_check_node_port = Some(free(taken, own).ok_or_else(why)?);
+        }
+    }
+    Ok(())
 }

@@ -44,6 +44,15 @@ impl Item {
         Ok(Self { key, revision, json: with_revision(stored, revision), labels: facts.labels, fields: facts.fields })
     }
 
+    /// The item of an object of the stored form that is not stored, and so has no revision.
+    ///
+    /// # Errors
+    /// When it is no object.
+    pub fn unstored(key: Arc<str>, json: Bytes, fields: &[Field]) -> serde_json::Result<Self> {
+        let facts = facts(&json, fields)?;
+        Ok(Self { key, revision: 0, json, labels: facts.labels, fields: facts.fields })
+    }
+
     /// The same object at the revision of its deletion.
     #[must_use]
     pub fn deleted_at(&self, revision: u64) -> Self {

@@ -18,6 +18,8 @@ use crate::kinds::Field;
 
 /// Changes a watcher takes at once.
 const BATCH: usize = 512;
+/// Bytes of objects after which it takes no more at once: who is sent them may not be reading.
+const BATCH_BYTES: usize = 128 * 1024;
 
 /// The watchers of one kind, by what they are interested in.
 pub struct Subscribers {
@@ -125,12 +127,13 @@ impl Subscription {
         let published = self.cache.revision();
         let state = self.cache.kinds[self.kind].state.read();
         let mut news = Vec::new();
-        let mut scanned = None;
+        let (mut scanned, mut bytes) = (None, 0);
         for event in state.window.after(self.cursor)? {
             scanned = Some(event.revision());
             if let Some(change) = self.concerns(event) {
                 news.push((change, event.clone()));
-                if news.len() == BATCH {
+                bytes += event.item.json.len();
+                if news.len() == BATCH || bytes >= BATCH_BYTES {
                     // There may be more: come back without being woken.
                     self.wake.notify_one();
                     self.cursor = event.revision();

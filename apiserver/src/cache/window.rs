@@ -46,7 +46,10 @@ pub struct Window {
 
 /// The changes asked for are no longer all there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooOld;
+pub struct TooOld {
+    /// Every change after this revision is.
+    pub complete_after: u64,
+}
 
 impl Window {
     /// An empty window that knows everything after `revision`.
@@ -72,7 +75,7 @@ impl Window {
     /// When some of them are gone.
     pub fn after(&self, revision: u64) -> Result<impl DoubleEndedIterator<Item = &Arc<Event>> + ExactSizeIterator, TooOld> {
         if revision < self.complete_after {
-            return Err(TooOld);
+            return Err(TooOld { complete_after: self.complete_after });
         }
         let start = self.events.partition_point(|event| event.revision() <= revision);
         Ok(self.events.range(start..))
@@ -101,7 +104,7 @@ mod tests {
         assert_eq!(revisions(&window, 5), Ok(vec![7, 9, 12]));
         assert_eq!(revisions(&window, 8), Ok(vec![9, 12]));
         assert_eq!(revisions(&window, 12), Ok(vec![]));
-        assert_eq!(revisions(&window, 4), Err(TooOld));
+        assert_eq!(revisions(&window, 4), Err(TooOld { complete_after: 5 }));
     }
 
     #[test]
@@ -110,7 +113,7 @@ mod tests {
         window.push(event(1, MOST_BYTES / 2));
         window.push(event(2, MOST_BYTES / 2));
         window.push(event(3, 1));
-        assert_eq!(revisions(&window, 0), Err(TooOld));
+        assert_eq!(revisions(&window, 0), Err(TooOld { complete_after: 1 }));
         assert_eq!(revisions(&window, 1), Ok(vec![2, 3]));
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     error::{ApiError, Result},
     kinds::{
         field::{Errors, Path},
+        nulls::Nulls,
         rules::{Type, cast},
     },
     registry::{Call, Registry},
@@ -29,6 +30,8 @@ const SECONDS: i64 = 3600;
 const SECONDS_MIN: i64 = 600;
 /// The most.
 const SECONDS_MAX: i64 = 1 << 32;
+/// What an answer says even of a token that is bound to nothing.
+const NULLS: Nulls = Nulls { of: "spec", fields: &["boundObjectRef"] };
 
 pub(super) struct Plan;
 
@@ -60,7 +63,9 @@ impl Deed for Plan {
             ..ObjectMeta::default()
         };
         request.status = Some(TokenRequestStatus { token: Some(token), expiration_timestamp: Some(Time(end)) });
-        serde_json::to_value(&request).map(Some).map_err(|error| ApiError::internal(error.to_string()))
+        let mut answer = serde_json::to_value(&request).map_err(|error| ApiError::internal(error.to_string()))?;
+        NULLS.fill(&mut answer);
+        Ok(Some(answer))
     }
 }
 

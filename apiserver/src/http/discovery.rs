@@ -46,8 +46,8 @@ const PART: [&str; 3] = ["get", "patch", "update"];
 fn entries<'a>(table: &'a [Kind], api_version: &str) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
     for row in table {
-        let Some(version) = row.versions.iter().find(|version| version.api_version == api_version) else { continue };
-        let preferred = version.conversion.warning.is_none();
+        let Some(place) = row.versions.iter().position(|version| version.api_version == api_version) else { continue };
+        let preferred = place == 0 || row.versions[place].conversion.warning.is_none();
         let own = ("", "", row.name);
         let mut add = |subresource: Option<&'a str>, kind, verbs: Vec<&'a str>| {
             let name = subresource.map_or_else(|| row.plural.to_owned(), |sub| format!("{}/{sub}", row.plural));
@@ -92,7 +92,12 @@ pub fn resources(table: &[Kind], api_version: &str) -> Value {
         resource
     };
     let resources: Vec<Value> = entries(table, api_version).iter().map(resource).collect();
-    json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api_version, "resources": resources })
+    let mut list = json!({ "kind": "APIResourceList", "groupVersion": api_version, "resources": resources });
+    // Upstream's core group is older than this field.
+    if api_version.contains('/') {
+        list["apiVersion"] = "v1".into();
+    }
+    list
 }
 
 /// A group and its versions, the preferred one first.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::table;
+use super::table::{self, Include};
 use crate::{
     cache::item::Item,
     error::{ApiError, Result},
@@ -18,8 +18,8 @@ pub enum Shape {
     /// As they are.
     #[default]
     Object,
-    /// As rows of a Table.
-    Table,
+    /// As rows of a Table, which carry this much of them.
+    Table(Include),
     /// Only their metadata.
     Metadata,
 }
@@ -34,37 +34,99 @@ pub struct Accept {
 }
 
 impl Accept {
-    /// The first of the accepted forms that can be had.
+    /// The most wanted of the accepted forms that can be had.
     ///
     /// # Errors
     /// 406 when none can.
     pub fn parse(header: Option<&str>) -> Result<Self> {
         let Some(header) = header.filter(|header| !header.trim().is_empty()) else { return Ok(Self::default()) };
-        header.split(',').find_map(Self::one).ok_or_else(ApiError::not_acceptable)
+        let ranges = Range::all(header);
+        if !ranges.iter().any(Range::routed) {
+            return Err(ApiError::no_representation());
+        }
+        ranges.iter().find_map(Range::form).ok_or_else(ApiError::not_acceptable)
     }
 
-    fn one(range: &str) -> Option<Self> {
-        let mut parts = range.split(';').map(str::trim);
-        let yaml = match parts.next()? {
+    /// The same, with rows that carry as much as the parameter `includeObject` says.
+    ///
+    /// # Errors
+    /// 400 when it says something else.
+    pub fn including(self, include_object: &str) -> Result<Self> {
+        match self.shape {
+            Shape::Table(_) => Ok(Self { shape: Shape::Table(Include::parse(include_object)?), ..self }),
+            _ => Ok(self),
+        }
+    }
+}
+
+/// Whether the client wants discovery as one aggregated list, and in a version that is to be had: there was another, which clients
+/// of its time ask for besides plain JSON.
+#[must_use]
+pub fn wants_aggregated(header: &str) -> bool {
+    let aggregated = |range: &Range<'_>| {
+        let asked = ["g", "v", "as"].map(|name| range.parameter(name));
+        match asked {
+            [_, _, None] => range.form().map(|_| false),
+            [Some("apidiscovery.k8s.io"), Some("v2"), Some("APIGroupDiscoveryList")] => Some(true),
+            _ => None,
+        }
+    };
+    Range::all(header).iter().find_map(aggregated).unwrap_or(false)
+}
+
+/// One of the forms a client accepts: `application/json;as=Table;v=v1;g=meta.k8s.io;q=0.9`.
+struct Range<'a> {
+    media_type: &'a str,
+    parameters: Vec<(&'a str, &'a str)>,
+    /// How much it is wanted.
+    quality: f32,
+}
+
+impl<'a> Range<'a> {
+    /// The ranges of a header, what is wanted most first.
+    fn all(header: &'a str) -> Vec<Self> {
+        let mut ranges: Vec<Self> = header.split(',').map(Self::parse).collect();
+        ranges.sort_by(Self::order);
+        ranges
+    }
+
+    fn parse(text: &'a str) -> Self {
+        let mut parts = text.split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default();
+        let parameters: Vec<_> = parts.filter_map(|parameter| parameter.split_once('=')).collect();
+        let quality = parameters.iter().find(|(name, _)| *name == "q").and_then(|(_, value)| value.parse().ok()).unwrap_or(1.0);
+        Self { media_type, parameters, quality }
+    }
+
+    /// Whether a request for it gets as far as to be negotiated. Upstream's routes know no `application/*`.
+    fn routed(&self) -> bool {
+        matches!(self.media_type, "application/json" | "application/yaml" | "*/*")
+    }
+
+    /// What is wanted most comes first, and of equals what is said more exactly.
+    fn order(a: &Self, b: &Self) -> std::cmp::Ordering {
+        let vague = |range: &Self| range.media_type.matches('*').count();
+        b.quality.total_cmp(&a.quality).then_with(|| vague(a).cmp(&vague(b)))
+    }
+
+    fn parameter(&self, wanted: &str) -> Option<&'a str> {
+        self.parameters.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value)
+    }
+
+    fn form(&self) -> Option<Accept> {
+        let yaml = match self.media_type {
             "application/json" | "*/*" | "application/*" => false,
             "application/yaml" => true,
             _ => return None,
         };
-        let mut shape = Shape::Object;
-        let (mut group, mut version) = ("meta.k8s.io", "v1");
-        for parameter in parts {
-            match parameter.split_once('=') {
-                Some(("as", "Table")) => shape = Shape::Table,
-                Some(("as", "PartialObjectMetadata" | "PartialObjectMetadataList")) => shape = Shape::Metadata,
-                // Discovery negotiates its own shapes.
-                Some(("as", "APIGroupDiscoveryList")) => return None,
-                Some(("g", value)) => group = value,
-                Some(("v", value)) => version = value,
-                _ => {}
-            }
-        }
-        let known = shape == Shape::Object || (group == "meta.k8s.io" && matches!(version, "v1" | "v1beta1"));
-        known.then_some(Self { shape, yaml })
+        let shape = match self.parameter("as") {
+            None => return Some(Accept { shape: Shape::Object, yaml }),
+            Some("Table") => Shape::Table(Include::Metadata),
+            Some("PartialObjectMetadata" | "PartialObjectMetadataList") => Shape::Metadata,
+            Some(_) => return None,
+        };
+        let known = self.parameter("g") == Some("meta.k8s.io") && matches!(self.parameter("v"), Some("v1" | "v1beta1"));
+        known.then_some(Accept { shape, yaml })
     }
 }
 
@@ -85,7 +147,7 @@ pub fn object(kind: &Kind, version: usize, json: &[u8], shape: Shape) -> Result<
             Ok(prefixed(&head(kind.name, &row.api_version), &body))
         }
         Shape::Metadata => metadata(json),
-        Shape::Table => table::of(kind, std::iter::once(json), &json!({}), table::Include::Metadata),
+        Shape::Table(include) => table::of(kind, std::iter::once(json), &json!({ "resourceVersion": codec::revision(json) }), include),
     }
 }
 
@@ -106,7 +168,7 @@ pub fn item(kind: &Kind, version: usize, item: &Item, shape: Shape) -> Result<By
     match shape {
         Shape::Object => convert(&kind.versions[version], version, &item.json),
         Shape::Metadata => metadata(&item.json),
-        Shape::Table => Err(ApiError::internal("tables have rows, not items")),
+        Shape::Table(_) => Err(ApiError::internal("tables have rows, not items")),
     }
 }
 
@@ -147,10 +209,11 @@ pub fn yaml(json: &[u8]) -> Result<Bytes> {
 /// # Errors
 /// 400 when it is no YAML.
 pub fn from_yaml(body: &[u8]) -> Result<Bytes> {
-    let text = std::str::from_utf8(body).map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: yaml: {error}")))?;
-    let value: Value =
-        serde_yaml::from_str(text).map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: yaml: {error}")))?;
-    serde_json::to_vec(&value).map(Bytes::from).map_err(|error| ApiError::bad_request(error.to_string()))
+    let wrong = |why: &dyn std::fmt::Display| ApiError::bad_request(format!("error converting YAML to JSON: yaml: {why}"));
+    let text = std::str::from_utf8(body).map_err(|error| wrong(&error))?;
+    // In one line: the client has the text itself.
+    let value: Value = serde_yaml::from_str(text).map_err(|error| wrong(error.without_snippet()))?;
+    serde_json::to_vec(&value).map(Bytes::from).map_err(|error| wrong(&error))
 }
 
 /// Protobuf as JSON.
@@ -180,7 +243,12 @@ mod tests {
     #[test]
     fn the_first_acceptable_form_wins() {
         let parse = |text| Accept::parse(Some(text)).map(|accept| (accept.shape, accept.yaml)).ok();
-        assert_eq!(parse("application/json;as=Table;v=v1;g=meta.k8s.io,application/json"), Some((Shape::Table, false)));
+        let table = Shape::Table(Include::Metadata);
+        assert_eq!(parse("application/json;as=Table;v=v1;g=meta.k8s.io,application/json"), Some((table, false)));
+        assert_eq!(parse("application/json, application/json;as=Table;v=v1;g=meta.k8s.io"), Some((Shape::Object, false)));
+        assert_eq!(parse("application/json;q=0.5, application/yaml"), Some((Shape::Object, true)));
+        assert_eq!(parse("*/*, application/yaml"), Some((Shape::Object, true)));
+        assert_eq!(parse("application/json;as=Table;v=v1"), None);
         assert_eq!(parse("application/json;as=Table;v=v9;g=meta.k8s.io, application/json"), Some((Shape::Object, false)));
         assert_eq!(parse("application/vnd.kubernetes.protobuf, application/yaml"), Some((Shape::Object, true)));
         assert_eq!(parse("text/html"), None);

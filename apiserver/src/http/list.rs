@@ -9,7 +9,7 @@ use super::{
     encoding::{self, Shape},
     query::Params,
     request::Resource,
-    table::{self, Include},
+    table,
 };
 use crate::{
     cache::{Listing, Range, select::Select},
@@ -65,16 +65,17 @@ pub async fn list(registry: &Registry, target: &Resource, params: &Params, shape
     check(params, false)?;
     let select = named(params.select(kind.fields)?, target, kind, params)?;
     let listing = find(registry, target, params, &select).await?;
-    let mut metadata = json!({ "resourceVersion": listing.revision.to_string() });
+    // What is observed and not stored has no revision.
+    let mut metadata = if kind.observed.is_some() { json!({}) } else { json!({ "resourceVersion": listing.revision.to_string() }) };
     if let Some(next) = &listing.next {
         metadata["continue"] = Token::encode(i64::try_from(listing.revision).unwrap_or(i64::MAX), next).into();
         if select.everything() {
             metadata["remainingItemCount"] = listing.remaining.into();
         }
     }
-    if shape == Shape::Table {
+    if let Shape::Table(include) = shape {
         let rows = listing.items.iter().map(|item| &item.json[..]);
-        return Ok(vec![table::of(kind, rows, &metadata, Include::parse(&params.include_object))?]);
+        return Ok(vec![table::of(kind, rows, &metadata, include)?]);
     }
     let (list, api_version) = match shape {
         Shape::Metadata => ("PartialObjectMetadataList", "meta.k8s.io/v1"),
@@ -125,6 +126,10 @@ fn join(kind: &Kind, version: usize, shape: Shape, head: String, listing: &Listi
 }
 
 async fn find(registry: &Registry, target: &Resource, params: &Params, select: &Select) -> Result<Listing> {
+    if let Some(mut items) = registry.observe(target.kind).await? {
+        items.retain(|item| select.wants(item));
+        return Ok(Listing { items, revision: 0, remaining: 0, next: None });
+    }
     let cache = registry.cache();
     let limit = usize::try_from(params.limit).ok().filter(|limit| *limit > 0);
     let mut range = Range { namespace: target.namespace.clone(), after: None, limit };

@@ -1,85 +1,96 @@
 //! The wire: paths, parameters, encodings, verbs. It names no kind and keeps no state beyond counters.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock, atomic::Ordering};
 
 use axum::{
-    Router,
     body::{Body, Bytes},
-    extract::State,
-    http::{HeaderValue, Method, Request, StatusCode, header},
+    http::{HeaderValue, Method, Request, StatusCode, header, request::Parts},
     response::Response,
 };
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioExecutor};
-use mini_daemon::clock;
 use serde_json::Value;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+mod account;
+pub(crate) mod audit;
+mod compression;
+mod connect;
 pub mod discovery;
 mod documents;
 pub mod encoding;
+mod health;
+mod info;
+mod limits;
 pub mod list;
+pub(crate) mod listener;
 mod metrics;
 pub mod openapi;
-mod proxy;
 pub mod query;
 pub mod request;
+mod stall;
 pub mod table;
 mod verbs;
 pub mod watch;
 
 use self::{
+    account::{Account, Caller},
     documents::Documents,
+    info::Info,
+    limits::Limits,
     metrics::Metrics,
     request::{Routes, Target},
     verbs::{Ask, reply, text},
 };
 use crate::{
+    config,
     error::{ApiError, Result},
+    measure::store::Timed,
     registry::Registry,
 };
-
-/// The largest body, in bytes, as upstream has it.
-const MOST_BODY: usize = 3 * 1024 * 1024;
-/// Reading requests under way at once, as upstream has it.
-const READING: usize = 400;
-/// Writing requests under way at once, as upstream has it.
-const MUTATING: usize = 200;
-/// How long a body may take to come.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Everything a request can reach.
 pub struct App {
     registry: Registry,
     routes: Routes,
     address: String,
-    reading: Semaphore,
-    mutating: Semaphore,
+    limits: Limits,
+    /// Cancelled when the server is asked to stop.
+    stopping: CancellationToken,
+    /// Cancelled when it does: watches end.
     stop: CancellationToken,
-    kubelets: hyper_util::client::legacy::Client<HttpConnector, Body>,
+    /// Requests that must be answered before it does.
+    under_way: TaskTracker,
     documents: OnceLock<Documents>,
     metrics: Metrics,
+    store: Arc<Timed>,
+    audit: Option<audit::Log>,
+}
+
+/// What an [`App`] is given.
+pub(crate) struct Furnishing {
+    pub registry: Registry,
+    pub store: Arc<Timed>,
+    /// What clients are told to use.
+    pub address: String,
+    pub stopping: CancellationToken,
+    pub audit: Option<audit::Log>,
 }
 
 impl App {
-    /// The API of a registry. `address` is what clients are told to use; watches end when `stop` is cancelled.
-    #[must_use]
-    pub fn new(registry: Registry, address: String, stop: CancellationToken) -> Self {
-        let routes = Routes::new(registry.table());
+    /// The API of a registry, within these limits.
+    pub(crate) fn new(parts: Furnishing, limits: &config::Limits) -> Self {
+        let routes = Routes::new(parts.registry.table());
         Self {
-            registry,
+            registry: parts.registry,
             routes,
-            address,
-            reading: Semaphore::new(READING),
-            mutating: Semaphore::new(MUTATING),
-            stop,
-            kubelets: hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http(),
+            address: parts.address,
+            limits: Limits::new(limits),
+            stopping: parts.stopping,
+            stop: CancellationToken::new(),
+            under_way: TaskTracker::new(),
             documents: OnceLock::new(),
             metrics: Metrics::default(),
+            store: parts.store,
+            audit: parts.audit,
         }
     }
 
@@ -94,73 +105,115 @@ impl App {
     }
 }
 
-/// The API as a service, ready to be served or called in process.
-pub fn router(app: Arc<App>) -> Router {
-    Router::new().fallback(handle).with_state(app)
+/// Answers a request that came without a connection.
+pub(crate) async fn answer_locally(app: &Arc<App>, request: Request<Body>) -> Response {
+    serve(app, &Arc::new(Caller::new(std::net::Ipv4Addr::LOCALHOST.into())), request).await
 }
 
-async fn handle(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
-    let started = tokio::time::Instant::now();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = answer(&app, request).await.unwrap_or_else(|error| failure(&error));
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&clock::uuid()) {
-        headers.insert("audit-id", id);
-    }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
-    app.metrics.count(&method, response.status().as_u16());
-    tracing::debug!(%method, path, code = response.status().as_u16(), took = ?started.elapsed(), "answered");
-    response
-}
-
-async fn answer(app: &App, request: Request<Body>) -> Result<Response> {
+/// Answers one request of a connection.
+async fn serve(app: &Arc<App>, caller: &Arc<Caller>, request: Request<Body>) -> Response {
+    caller.begun.store(true, Ordering::Relaxed);
     let (parts, body) = request.into_parts();
+    let id = audit::id(&parts.headers);
+    let gzip = compression::accepted(&parts.headers);
+    let info = Info::of(app, &parts);
+    let mut account = Account::open(app, caller, &parts, &info, &id);
+    let mut response = match bounded(app, parts, body, info, &mut account).await {
+        Ok(response) => response,
+        Err(error) => {
+            let response = failure(&error);
+            account.failed(error);
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(audit::AUDIT_ID, id);
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache, private"));
+    let response = account.answered(response);
+    if gzip { compression::compress(response) } else { response }
+}
+
+/// Answers within the limits: if there is a place for the request, and in time.
+async fn bounded(app: &App, parts: Parts, body: Body, info: Info, account: &mut Account) -> Result<Response> {
+    if info.lasting {
+        return answer(app, parts, body, info.target, account).await;
+    }
+    let patience = app.limits.patience(parts.uri.query().unwrap_or_default())?;
+    let slots = if info.mutating { &app.limits.mutating } else { &app.limits.reading };
+    let place = match &info.target {
+        Target::Resource(_) => match slots.take() {
+            Some(place) => Some(place),
+            None => {
+                account.terminated(StatusCode::TOO_MANY_REQUESTS);
+                return Ok(limits::too_many());
+            }
+        },
+        _ => None,
+    };
+    let answering = answer(app, parts, body, info.target, account);
+    let Ok(answered) = tokio::time::timeout(patience, answering).await else {
+        account.terminated(StatusCode::GATEWAY_TIMEOUT);
+        return Err(ApiError::timeout("request did not complete within the allotted timeout"));
+    };
+    // An answer in pieces holds memory until the client has taken it, so it holds the place as well.
+    if let Some(place) = place.filter(|_| answered.as_ref().is_ok_and(in_pieces)) {
+        place.forget();
+        account.keep_place(info.mutating);
+    }
+    answered
+}
+
+fn in_pieces(response: &Response) -> bool {
+    axum::body::HttpBody::size_hint(response.body()).exact().is_none()
+}
+
+async fn answer(app: &App, parts: Parts, body: Body, target: Target, account: &mut Account) -> Result<Response> {
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     if let Some(response) = fixed(app, &parts.method, path, query, &parts.headers)? {
         return Ok(response);
     }
-    let target = match app.routes.find(path) {
+    let target = match target {
         Target::Resource(target) => target,
         Target::Version(api_version) => {
             only_get(&parts.method)?;
             return Ok(json(&discovery::resources(app.registry.table(), &api_version)));
         }
         Target::Unknown => return Err(ApiError::no_resource()),
-        Target::Nowhere => return Ok(no_page()),
+        Target::Nowhere => {
+            let Some(asked) = health::asked(path) else { return Ok(no_page()) };
+            only_get(&parts.method)?;
+            return Ok(asked.answer(app, query).await);
+        }
     };
-    let long = parts.method == Method::GET && (query::Params::parse(query)?.watch || target.subresource.is_some());
-    let limit = if parts.method == Method::GET { &app.reading } else { &app.mutating };
-    // Requests that last do not count, as upstream has it.
-    let _place = if long { None } else { Some(limit.try_acquire().map_err(|_| ApiError::too_many_requests())?) };
-    let body = if parts.method == Method::GET { Bytes::new() } else { read(body).await? };
-    verbs::answer(app, Ask { target, method: parts.method.clone(), query, headers: &parts.headers, body }).await
-}
-
-async fn read(body: Body) -> Result<Bytes> {
-    let reading = Limited::new(body, MOST_BODY).collect();
-    match tokio::time::timeout(BODY_PATIENCE, reading).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large(MOST_BODY)),
-        Ok(Err(error)) => Err(ApiError::bad_request(format!("read the body: {error}"))),
-        Err(_) => Err(ApiError::timeout("the body did not come in time")),
+    if let Some(row) = connect::row(app, &target) {
+        // These last: their bodies are not read here.
+        return connect::answer(app, &target, row, Request::from_parts(parts, body)).await;
     }
+    let body = if parts.method == Method::GET { Bytes::new() } else { limits::read(body).await? };
+    if let Some(event) = account.event() {
+        event.name(&body);
+    }
+    verbs::answer(app, Ask { target, method: parts.method.clone(), query, headers: &parts.headers, body }).await
 }
 
 /// Paths that are about the server, not about objects.
 fn fixed(app: &App, method: &Method, path: &str, query: &str, headers: &header::HeaderMap) -> Result<Option<Response>> {
     let table = app.registry.table();
-    let aggregated = text(headers, &header::ACCEPT).is_some_and(|accept| accept.contains("as=APIGroupDiscoveryList"));
+    let aggregated = text(headers, &header::ACCEPT).is_some_and(encoding::wants_aggregated);
     let response = match path.trim_end_matches('/') {
-        "/api" if aggregated => aggregated_answer(&discovery::aggregated(table, true)),
-        "/apis" if aggregated => aggregated_answer(&discovery::aggregated(table, false)),
+        "/api" if aggregated => documents::aggregated(&discovery::aggregated(table, true), headers),
+        "/apis" if aggregated => documents::aggregated(&discovery::aggregated(table, false), headers),
         "/api" => json(&discovery::core(&app.address)),
         "/apis" => json(&discovery::named(table)),
         "/version" => json(&discovery::version()),
-        "/healthz" | "/livez" | "/readyz" => health(path, query),
-        "/metrics" => reply(StatusCode::OK, "text/plain; version=0.0.4", Body::from(app.metrics.text(&app.registry))),
-        "/openapi/v2" => app.documents().v2(table, text(headers, &header::ACCEPT)),
-        "/openapi/v3" => app.documents().index(),
-        other if other.starts_with("/openapi/v3/") => app.documents().v3(&other["/openapi/v3/".len()..]).unwrap_or_else(no_page),
+        "/metrics" => {
+            reply(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", Body::from(metrics::page(app)))
+        }
+        "/openapi/v2" => app.documents().v2(table, headers),
+        "/openapi/v3" => app.documents().index(headers),
+        other if other.starts_with("/openapi/v3/") => {
+            app.documents().v3(&other["/openapi/v3/".len()..], query, headers).unwrap_or_else(no_page)
+        }
         other => match other.strip_prefix("/apis/").filter(|group| !group.contains('/')) {
             Some(group) => discovery::group(table, group).map_or_else(no_page, |group| json(&group)),
             None => return Ok(None),
@@ -178,19 +231,6 @@ fn json(value: &Value) -> Response {
     reply(StatusCode::OK, "application/json", Body::from(value.to_string()))
 }
 
-fn aggregated_answer(value: &Value) -> Response {
-    reply(StatusCode::OK, "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", Body::from(value.to_string()))
-}
-
-/// The server answers only once its cache is filled, so what it can say here is that it is well.
-fn health(path: &str, query: &str) -> Response {
-    let name = path.trim_matches('/');
-    let verbose = query::pairs(query).any(|(key, _)| key == "verbose");
-    let text =
-        if verbose { format!("[+]ping ok\n[+]store ok\n[+]cache-sync ok\n[+]shutdown ok\n{name} check passed\n") } else { "ok".to_owned() };
-    reply(StatusCode::OK, "text/plain; charset=utf-8", Body::from(text))
-}
-
 fn no_page() -> Response {
     reply(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", Body::from("404 page not found\n"))
 }
@@ -198,6 +238,7 @@ fn no_page() -> Response {
 fn failure(error: &ApiError) -> Response {
     let code = StatusCode::from_u16(error.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = reply(code, "application/json", Body::from(error.status().to_string()));
+    verbs::warn(&mut response, error.warnings());
     if let Some(seconds) = error.retry_after_seconds() {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }

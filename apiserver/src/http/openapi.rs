@@ -45,6 +45,8 @@ pub struct Subresource<'a> {
     pub kind: &'a str,
     /// As in discovery.
     pub verbs: &'a [&'a str],
+    /// Where it leads out of the API server: whether to paths below, too.
+    pub connects: Option<bool>,
 }
 
 /// A document, ready to be sent.
@@ -63,7 +65,8 @@ impl Document {
         Document { body: Bytes::from(body), hash: format!("{hash:016X}") }
     }
 
-    fn json(value: &Value) -> Document {
+    /// The document of a JSON value.
+    pub(super) fn json(value: &Value) -> Document {
         Document::new(value.to_string().into_bytes())
     }
 }
@@ -83,12 +86,15 @@ pub fn document_name(group: &str, version: &str) -> String {
 }
 
 /// `/openapi/v3`: the documents there are. `documents` are names ([`document_name`]) and hashes.
-pub fn v3_index<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> Bytes {
-    let paths: Map<String, Value> = documents
-        .into_iter()
-        .map(|(name, hash)| (name.to_owned(), json!({"serverRelativeURL": format!("/openapi/v3/{name}?hash={hash}")})))
-        .collect();
-    Bytes::from(json!({"paths": paths}).to_string())
+pub fn v3_index<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> Document {
+    let paths: Map<String, Value> =
+        documents.into_iter().map(|(name, hash)| (name.to_owned(), json!({"serverRelativeURL": document_url(name, hash)}))).collect();
+    Document::json(&json!({"paths": paths}))
+}
+
+/// Where a document of version 3 is, and as what.
+pub fn document_url(name: &str, hash: &str) -> String {
+    format!("/openapi/v3/{name}?hash={hash}")
 }
 
 /// `/openapi/v3/<name>`: the document of one group-version. Resources of others are passed over.

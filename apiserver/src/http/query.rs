@@ -110,7 +110,7 @@ impl Params {
             "" => None,
             text => Some(FieldSelector::parse(text).map_err(|error| ApiError::bad_request(error.to_string()))?),
         };
-        Select::new(labels, fields.as_ref(), known).map_err(|label| ApiError::bad_request(format!("field label not supported: {label}")))
+        Select::new(labels, fields.as_ref(), known).map_err(|label| ApiError::bad_request(unknown_field(&label, known)))
     }
 
     /// Whether nothing is to be stored. `options` names the options object in errors: `CreateOptions`, `PatchOptions`, …
@@ -151,4 +151,12 @@ fn boolean(value: &str) -> bool {
 
 fn number(value: &str) -> Result<i64> {
     value.parse().map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {value:?}: invalid syntax")))
+}
+
+/// What is said of a field that nothing can be selected by. Kinds with fields of their own say it in words of their own.
+fn unknown_field(label: &str, known: &[Field]) -> String {
+    if known.is_empty() {
+        return format!(r#"{label:?} is not a known field selector: only "metadata.name", "metadata.namespace""#);
+    }
+    format!("field label not supported: {label}")
 }

@@ -38,6 +38,8 @@ pub struct Resource {
     pub name: Option<String>,
     /// The part of it, if the path names one.
     pub subresource: Option<String>,
+    /// What follows the part, undecoded: empty or from a slash on.
+    pub tail: String,
 }
 
 impl Routes {
@@ -75,10 +77,10 @@ impl Routes {
                 Target::Nowhere
             };
         }
-        self.below(api_version, rest).unwrap_or(Target::Unknown)
+        self.below(api_version, rest, path).unwrap_or(Target::Unknown)
     }
 
-    fn below(&self, api_version: String, rest: &[&str]) -> Option<Target> {
+    fn below(&self, api_version: String, rest: &[&str], path: &str) -> Option<Target> {
         let lookup = |plural: &str| self.routes.get(&(api_version.clone(), plural.to_owned())).copied();
         let (namespace, plural, tail) = match rest {
             [] | [""] => return Some(Target::Version(api_version)),
@@ -96,7 +98,39 @@ impl Routes {
             return None;
         }
         let name = tail.first().map(|name| (*name).to_owned());
-        let subresource = (tail.len() > 1).then(|| tail[1..].join("/"));
-        Some(Target::Resource(Resource { kind, version, namespace, name, subresource }))
+        let subresource = tail.get(1).map(|part| (*part).to_owned());
+        let tail = after(path, tail.len().saturating_sub(2));
+        Some(Target::Resource(Resource { kind, version, namespace, name, subresource, tail }))
+    }
+}
+
+/// The last so many segments of a path, with the slash before them; a slash at the end of the path is part of it too.
+fn after(path: &str, segments: usize) -> String {
+    let bare = path.trim_end_matches('/');
+    let cut = (0..segments).fold(bare, |rest, _| rest.rfind('/').map_or("", |slash| &rest[..slash]));
+    path[cut.len()..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kinds;
+
+    #[test]
+    fn what_follows_a_part_is_kept_as_it_came() {
+        let routes = Routes::new(&kinds::table());
+        let find = |path: &str| match routes.find(path) {
+            Target::Resource(resource) => (resource.name.unwrap_or_default(), resource.subresource.unwrap_or_default(), resource.tail),
+            other => panic!("{path}: {other:?}"),
+        };
+        let found = |name: &str, part: &str, tail: &str| (name.to_owned(), part.to_owned(), tail.to_owned());
+        let pod = "/api/v1/namespaces/default/pods/http%3Aweb:80";
+        assert_eq!(find(&format!("{pod}/proxy")), found("http:web:80", "proxy", ""));
+        assert_eq!(find(&format!("{pod}/proxy/")), found("http:web:80", "proxy", "/"));
+        assert_eq!(find(&format!("{pod}/proxy/a%2Fb/proxy//c/")), found("http:web:80", "proxy", "/a%2Fb/proxy//c/"));
+        assert_eq!(find("/api/v1/nodes/n/proxy/pods"), found("n", "proxy", "/pods"));
+        assert_eq!(find("/api/v1/nodes/n/status"), found("n", "status", ""));
+        assert_eq!(find("/api/v1/namespaces/x/finalize"), found("x", "finalize", ""));
+        assert_eq!(find("/api/v1/nodes/n/"), found("n", "", "/"));
     }
 }

@@ -7,15 +7,19 @@ use serde_json::{Value, json};
 use super::encoding;
 use crate::{
     error::{ApiError, Result},
-    kinds::Kind,
+    kinds::{
+        Kind,
+        field::{Errors, Path},
+    },
 };
 
 /// How much of the object a row carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Include {
     /// Nothing.
     None,
     /// Its metadata.
+    #[default]
     Metadata,
     /// All of it.
     Object,
@@ -23,12 +27,19 @@ pub enum Include {
 
 impl Include {
     /// What `includeObject` says.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
+    ///
+    /// # Errors
+    /// 400 when it says something else.
+    pub fn parse(text: &str) -> Result<Self> {
         match text {
-            "None" => Self::None,
-            "Object" => Self::Object,
-            _ => Self::Metadata,
+            "None" => Ok(Self::None),
+            "Object" => Ok(Self::Object),
+            "Metadata" | "" => Ok(Self::Metadata),
+            other => {
+                let mut errors = Errors::new();
+                errors.invalid(&Path::new("includeObject"), other, "must be 'Metadata', 'Object', 'None', or empty");
+                Err(ApiError::bad_request(format!("Unable to convert to Table as requested: {errors}")))
+            }
         }
     }
 }
@@ -76,10 +87,8 @@ fn table<'a>(kind: &Kind, objects: impl Iterator<Item = &'a [u8]>, metadata: &Va
             Include::Metadata => Some(encoding::metadata(json)?),
             Include::Object => Some(encoding::object(kind, 0, json, encoding::Shape::Object)?),
         };
-        if let Some(carried) = carried {
-            out.extend_from_slice(br#","object":"#);
-            out.extend_from_slice(&carried);
-        }
+        out.extend_from_slice(br#","object":"#);
+        out.extend_from_slice(carried.as_deref().unwrap_or(b"null"));
         out.push(b'}');
     }
     out.extend_from_slice(b"]}");

@@ -44,15 +44,39 @@ pub(super) struct Ask<'a> {
     pub body: Bytes,
 }
 
-/// Answers it.
+/// Answers it. Whoever uses a version that is on its way out is told so first, whatever comes of it.
 pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
+    let warning = app.registry.table()[ask.target.kind].versions[ask.target.version].conversion.warning;
+    let answer = perform(app, ask).await;
+    let Some(warning) = warning.map(str::to_owned) else { return answer };
+    match answer {
+        Ok(mut response) => {
+            let later: Vec<HeaderValue> = response.headers().get_all(header::WARNING).iter().cloned().collect();
+            response.headers_mut().remove(header::WARNING);
+            warn(&mut response, &[warning]);
+            for warning in later {
+                response.headers_mut().append(header::WARNING, warning);
+            }
+            Ok(response)
+        }
+        Err(error) => {
+            let warnings = std::iter::once(warning).chain(error.warnings().iter().cloned()).collect();
+            Err(error.with_warnings(warnings))
+        }
+    }
+}
+
+async fn perform(app: &App, ask: Ask<'_>) -> Result<Response> {
     let params = Params::parse(ask.query)?;
-    let accept = Accept::parse(text(ask.headers, &header::ACCEPT))?;
+    let accept = Accept::parse(text(ask.headers, &header::ACCEPT))?.including(&params.include_object)?;
     let kind = &app.registry.table()[ask.target.kind];
     if let Some(later) = kind.later.filter(|_| ask.method != Method::GET) {
         return Err(ApiError::not_implemented(later));
     }
     if let Some(subresource) = ask.target.subresource.clone() {
+        if !ask.target.tail.trim_matches('/').is_empty() {
+            return Err(ApiError::no_resource());
+        }
         return part(app, &ask, &params, accept, &subresource).await;
     }
     if !kind.verbs.contains(&verb(&ask, &params)) {
@@ -64,45 +88,41 @@ pub(super) async fn answer(app: &App, ask: Ask<'_>) -> Result<Response> {
         let target = Resource { kind: app.registry.find(plural).ok_or_else(ApiError::no_resource)?, version: 0, ..target };
         return part(app, &Ask { target, ..ask }, &params, accept, subresource).await;
     }
-    let mut response = match (&ask.method, &ask.target.name) {
-        (&Method::GET, _) if params.watch => watching(app, &ask, &params, accept).await?,
+    match (&ask.method, &ask.target.name) {
+        (&Method::GET, _) if params.watch => watching(app, &ask, &params, accept).await,
         (&Method::GET, None) => {
             let chunks = list::list(&app.registry, &ask.target, &params, accept.shape).await?;
-            whole(StatusCode::OK, chunks, accept.yaml)?
+            whole(StatusCode::OK, chunks, accept.yaml)
         }
         (&Method::GET, Some(name)) => {
             let item = app.registry.get(ask.target.kind, ask.target.namespace.as_deref().unwrap_or_default(), name).await?;
-            whole(StatusCode::OK, vec![encoding::object(kind, ask.target.version, &item.json, accept.shape)?], accept.yaml)?
+            whole(StatusCode::OK, vec![encoding::object(kind, ask.target.version, &item.json, accept.shape)?], accept.yaml)
         }
         (&Method::POST, None) if kind.namespaced == ask.target.namespace.is_some() => {
             let mut call = call(app, &ask, &params, "CreateOptions")?;
-            let written = app.registry.create(&mut call, &json_body(&ask, own(kind, &ask))?).await?;
-            written_answer(kind, &ask, accept, &written, &call)?
+            let written = told(app.registry.create(&mut call, &json_body(&ask, own(kind, &ask))?).await, &mut call)?;
+            written_answer(kind, &ask, accept, &written, &call)
         }
         (&Method::PUT, Some(name)) => {
             let mut call = call(app, &ask, &params, "UpdateOptions")?;
-            let written = app.registry.update(&mut call, name, None, &json_body(&ask, own(kind, &ask))?).await?;
-            written_answer(kind, &ask, accept, &written, &call)?
+            let written = told(app.registry.update(&mut call, name, None, &json_body(&ask, own(kind, &ask))?).await, &mut call)?;
+            written_answer(kind, &ask, accept, &written, &call)
         }
         (&Method::PATCH, Some(name)) => {
             let mut call = call(app, &ask, &params, "PatchOptions")?;
             let (form, body) = patch_body(&ask, &params)?;
-            let written = app.registry.patch(&mut call, name, None, form, &body).await?;
-            written_answer(kind, &ask, accept, &written, &call)?
+            let written = told(app.registry.patch(&mut call, name, None, form, &body).await, &mut call)?;
+            written_answer(kind, &ask, accept, &written, &call)
         }
-        (&Method::DELETE, Some(name)) => delete(app, &ask, &params, accept, name).await?,
+        (&Method::DELETE, Some(name)) => delete(app, &ask, &params, accept, name).await,
         (&Method::DELETE, None) => {
             let mut call = call(app, &ask, &params, "DeleteOptions")?;
             let select = params.select(kind.fields)?;
             let gone = app.registry.delete_collection(&mut call, &select, &options(&ask, &params)?).await?;
-            whole(StatusCode::OK, vec![list::of(kind, ask.target.version, &gone, app.registry.cache().revision())], accept.yaml)?
+            whole(StatusCode::OK, vec![list::of(kind, ask.target.version, &gone, app.registry.cache().revision())], accept.yaml)
         }
-        _ => return Err(ApiError::method_not_allowed()),
-    };
-    if let Some(warning) = kind.versions[ask.target.version].conversion.warning.filter(|_| ask.method == Method::GET) {
-        warn(&mut response, &[warning.to_owned()]);
+        _ => Err(ApiError::method_not_allowed()),
     }
-    Ok(response)
 }
 
 /// The name the body gives its object.
@@ -128,7 +148,7 @@ fn verb(ask: &Ask<'_>, params: &Params) -> &'static str {
 }
 
 async fn watching(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept) -> Result<Response> {
-    let body = watch::watch(&app.registry, ask.target.clone(), params, accept.shape, app.stop.clone()).await?;
+    let body = watch::watch(app, ask.target.clone(), params, accept.shape).await?;
     Ok(reply(StatusCode::OK, "application/json", body))
 }
 
@@ -148,11 +168,6 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
         return Err(ApiError::method_not_allowed());
     }
     match (&ask.method, action) {
-        (&Method::GET, Some(Action::Connect(route))) => {
-            let item = app.registry.get(ask.target.kind, namespace, name).await?;
-            let route = route(&*app.registry.object(ask.target.kind, &item)?, ask.query)?;
-            super::proxy::forward(app, &route).await
-        }
         (&Method::POST, Some(Action::Act(act))) => {
             let (call, body) = (call(app, ask, params, "CreateOptions")?, json_body(ask, schema)?);
             app.registry.act(&call, name, subresource, &|object, moment| act(object, &body, moment)).await?;
@@ -169,13 +184,13 @@ async fn part(app: &App, ask: &Ask<'_>, params: &Params, accept: Accept, subreso
         }
         (&Method::PUT, _) if known => {
             let mut call = call(app, ask, params, "UpdateOptions")?;
-            let written = app.registry.update(&mut call, name, Some(subresource), &json_body(ask, schema)?).await?;
+            let written = told(app.registry.update(&mut call, name, Some(subresource), &json_body(ask, schema)?).await, &mut call)?;
             written_answer(kind, ask, accept, &written, &call)
         }
         (&Method::PATCH, None | Some(Action::Part(_))) if known => {
             let mut call = call(app, ask, params, "PatchOptions")?;
             let (form, body) = patch_body(ask, params)?;
-            let written = app.registry.patch(&mut call, name, Some(subresource), form, &body).await?;
+            let written = told(app.registry.patch(&mut call, name, Some(subresource), form, &body).await, &mut call)?;
             written_answer(kind, ask, accept, &written, &call)
         }
         _ if known => Err(ApiError::method_not_allowed()),
@@ -305,8 +320,13 @@ fn written_answer(kind: &Kind, ask: &Ask<'_>, accept: Accept, written: &Written,
     Ok(response)
 }
 
+/// What a write came to, or what went wrong and of what the client was to be warned besides.
+fn told<T>(written: Result<T>, call: &mut Call) -> Result<T> {
+    written.map_err(|error| error.with_warnings(std::mem::take(&mut call.warnings)))
+}
+
 /// Adds `Warning` headers.
-fn warn(response: &mut Response, warnings: &[String]) {
+pub(super) fn warn(response: &mut Response, warnings: &[String]) {
     for warning in warnings {
         let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
         if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {

@@ -11,11 +11,13 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    App,
     encoding::{self, Shape},
     list,
+    metrics::Sent,
     query::Params,
     request::Resource,
-    table::{self, Include},
+    table,
 };
 use crate::{
     cache::{
@@ -26,7 +28,6 @@ use crate::{
     },
     error::{ApiError, Result},
     kinds::Kind,
-    registry::Registry,
 };
 
 /// How often a watcher that wants bookmarks gets one.
@@ -43,7 +44,6 @@ struct Watch {
     table: Arc<[Kind]>,
     target: Resource,
     shape: Shape,
-    include: Include,
     headed: bool,
     bookmarks: bool,
     subscription: Subscription,
@@ -54,6 +54,7 @@ struct Watch {
     next_bookmark: Instant,
     deadline: Instant,
     stop: CancellationToken,
+    sent: Arc<Sent>,
     over: bool,
 }
 
@@ -61,7 +62,8 @@ struct Watch {
 ///
 /// # Errors
 /// 400 and 422 for parameters that make no sense. What goes wrong later comes as an ERROR in the stream.
-pub async fn watch(registry: &Registry, target: Resource, params: &Params, shape: Shape, stop: CancellationToken) -> Result<Body> {
+pub(super) async fn watch(app: &App, target: Resource, params: &Params, shape: Shape) -> Result<Body> {
+    let registry = &app.registry;
     let kind = &registry.table()[target.kind];
     list::check(params, true)?;
     let select = list::selection(kind, &target, params)?;
@@ -88,7 +90,6 @@ pub async fn watch(registry: &Registry, target: Resource, params: &Params, shape
     let watch = Watch {
         table: registry.table().clone(),
         shape,
-        include: Include::parse(&params.include_object),
         headed: false,
         bookmarks: params.bookmarks,
         subscription: Subscription::new(cache.clone(), target.kind, namespace, select, revision),
@@ -96,7 +97,8 @@ pub async fn watch(registry: &Registry, target: Resource, params: &Params, shape
         mark_end: params.initial_events == Some(true) && params.bookmarks,
         next_bookmark: now + BOOKMARKS,
         deadline: now + Duration::from_secs(seconds),
-        stop,
+        stop: app.stop.clone(),
+        sent: app.metrics.sent(target.kind, target.version),
         over: false,
         target,
     };
@@ -142,7 +144,9 @@ impl Watch {
         let mut chunk = Vec::new();
         while let Some(item) = self.initial.pop_front() {
             let object = self.object(&item)?;
-            chunk.extend_from_slice(&line("ADDED", &object));
+            let frame = line("ADDED", &object);
+            self.sent.count(frame.len());
+            chunk.extend_from_slice(&frame);
             if chunk.len() >= CHUNK {
                 return Ok(chunk);
             }
@@ -156,9 +160,9 @@ impl Watch {
     fn news(&mut self) -> Result<Vec<u8>> {
         let mut chunk = Vec::new();
         while chunk.len() < CHUNK {
-            let news = self.subscription.take().map_err(|_| {
+            let news = self.subscription.take().map_err(|gone| {
                 let asked = self.subscription.cursor();
-                ApiError::expired(format!("too old resource version: {asked}"))
+                ApiError::expired(format!("too old resource version: {asked} ({})", gone.complete_after))
             })?;
             if news.is_empty() {
                 break;
@@ -178,12 +182,12 @@ impl Watch {
             (Change::Deleted, _, deleted) => ("DELETED", deleted),
         };
         if usual && self.shape == Shape::Object && self.target.version == 0 {
-            if let Some(frame) = event.frame.get() {
-                chunk.extend_from_slice(frame);
-                return Ok(());
+            if event.frame.get().is_none() {
+                let _ = event.frame.set(line(kind, &self.object(&event.item)?));
             }
-            let frame = line(kind, &self.object(&event.item)?);
-            chunk.extend_from_slice(event.frame.get_or_init(|| frame));
+            let frame = event.frame.get().map_or(&[][..], |frame| frame);
+            self.sent.count(frame.len());
+            chunk.extend_from_slice(frame);
             return Ok(());
         }
         // An object that leaves the selection goes as it was last seen, at the revision at which it left.
@@ -193,15 +197,17 @@ impl Watch {
             Some(before) => self.object(&before)?,
             None => self.object(&event.item)?,
         };
-        chunk.extend_from_slice(&line(kind, &object));
+        let frame = line(kind, &object);
+        self.sent.count(frame.len());
+        chunk.extend_from_slice(&frame);
         Ok(())
     }
 
     fn object(&mut self, item: &Item) -> Result<Bytes> {
         match self.shape {
-            Shape::Table => {
+            Shape::Table(include) => {
                 let headings = !std::mem::replace(&mut self.headed, true);
-                table::row(self.kind(), &item.json, self.include, headings)
+                table::row(self.kind(), &item.json, include, headings)
             }
             shape => encoding::object(self.kind(), self.target.version, &item.json, shape),
         }
@@ -209,7 +215,7 @@ impl Watch {
 
     /// Tells how far the watch has come.
     fn bookmark(&self, initial_end: bool) -> Bytes {
-        let mut metadata = json!({ "resourceVersion": self.subscription.cursor().to_string(), "creationTimestamp": null });
+        let mut metadata = json!({ "resourceVersion": self.subscription.cursor().to_string() });
         if initial_end {
             metadata["annotations"] = json!({ INITIAL_END: "true" });
         }
@@ -219,7 +225,7 @@ impl Watch {
                 json!({ "kind": kind.name, "apiVersion": kind.versions[self.target.version].api_version, "metadata": metadata })
             }
             Shape::Metadata => json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata }),
-            Shape::Table => {
+            Shape::Table(_) => {
                 let row = json!({ "cells": [], "object": { "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata } });
                 json!({
                     "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": { "resourceVersion": metadata["resourceVersion"] },
@@ -227,7 +233,9 @@ impl Watch {
                 })
             }
         };
-        line("BOOKMARK", object.to_string().as_bytes())
+        let frame = line("BOOKMARK", object.to_string().as_bytes());
+        self.sent.count(frame.len());
+        frame
     }
 }
 

@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use k8s_openapi::api::certificates::v1::{
-    CertificateSigningRequest, CertificateSigningRequestCondition, CertificateSigningRequestSpec, CertificateSigningRequestStatus,
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::certificates::v1::{
+        CertificateSigningRequest, CertificateSigningRequestCondition, CertificateSigningRequestSpec, CertificateSigningRequestStatus,
+    },
+    apimachinery::pkg::apis::meta::v1::Time,
 };
 use mini_api::{age, name};
 use serde_json::Value;
@@ -12,6 +16,7 @@ use serde_json::Value;
 use super::{
     Field, field,
     field::{Errors, Path},
+    review::{ANONYMOUS, UNAUTHENTICATED},
     rules::{Column, Rules, column, parts},
     unset::{list, text},
 };
@@ -59,14 +64,33 @@ pub(super) const RULES: Rules<CertificateSigningRequest> = Rules {
     defaults: |request| {
         request.status.get_or_insert_default();
     },
-    on_create: |request| request.status = Some(CertificateSigningRequestStatus::default()),
+    on_create: |request| {
+        let spec = &mut request.spec;
+        (spec.uid, spec.extra) = (None, None);
+        (spec.username, spec.groups) = (Some(ANONYMOUS.to_owned()), Some(vec![UNAUTHENTICATED.to_owned()]));
+        request.status = Some(CertificateSigningRequestStatus::default());
+    },
     on_update: |new, old| new.spec.clone_from(&old.spec),
+    on_status: tell_moments,
     validate,
     validate_status,
     columns: COLUMNS,
     parts: parts![status],
     ..Rules::NONE
 };
+
+/// A condition that does not say when it was written was written now, and has been as it is since it became so.
+fn tell_moments(new: &mut CertificateSigningRequest, old: &CertificateSigningRequest, now: Timestamp) {
+    let now = Time(now);
+    for condition in new.status.iter_mut().flat_map(|status| status.conditions.iter_mut().flatten()) {
+        condition.last_update_time.get_or_insert_with(|| now.clone());
+        let before = conditions(old)
+            .iter()
+            .find(|one| (&one.type_, &one.status) == (&condition.type_, &condition.status) && one.last_transition_time.is_some());
+        let since = before.and_then(|before| before.last_transition_time.clone());
+        condition.last_transition_time.get_or_insert_with(|| since.unwrap_or(now.clone()));
+    }
+}
 
 fn validate(request: &CertificateSigningRequest, errors: &mut Errors) {
     let (path, spec) = (Path::new("spec"), &request.spec);
@@ -295,6 +319,18 @@ mod tests {
         );
         assert_eq!(state(&approved), "Approved");
         assert_eq!(state(&with(json!({}))), "Pending");
+    }
+
+    #[test]
+    fn conditions_tell_since_when() {
+        let with = |status| request("example.com/a", json!(["any"]), status);
+        let told = "2026-01-01T00:00:00Z";
+        let old = with(json!({"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": told}]}));
+        let mut new = with(json!({"conditions": [{"type": "Failed", "status": "True"}, {"type": "Approved", "status": "True"}]}));
+        tell_moments(&mut new, &old, Timestamp::UNIX_EPOCH);
+        let times = conditions(&new).iter().map(|one| json!([one.last_update_time, one.last_transition_time]));
+        let epoch = "1970-01-01T00:00:00Z";
+        assert_eq!(times.collect::<Vec<_>>(), [json!([epoch, told]), json!([epoch, epoch])]);
     }
 
     #[test]

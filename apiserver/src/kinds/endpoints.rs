@@ -12,7 +12,7 @@ use super::{
 };
 
 /// What everyone who uses Endpoints is told.
-const DEPRECATED: &str = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+pub(super) const DEPRECATED: &str = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
 
 /// How many endpoints a cell of a table shows.
 const SHOWN: usize = 3;
@@ -25,7 +25,6 @@ pub(super) const RULES: Rules<Endpoints> = Rules {
         }
     },
     validate,
-    warnings: |_| vec![DEPRECATED.to_owned()],
     columns: &[Column::name(), column("Endpoints", |endpoints: &Endpoints, _| Value::from(cell(endpoints))), Column::age()],
     ..Rules::NONE
 };

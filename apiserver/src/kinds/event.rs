@@ -49,8 +49,6 @@ pub(super) const VERSION: Conversion = Conversion {
         NAMES.iter().for_each(|(core, new)| rename(event, core, new));
         if let Some(event) = event.as_object_mut() {
             event.entry("deprecatedSource").or_insert_with(|| json!({}));
-            event.entry("deprecatedFirstTimestamp").or_insert(Value::Null);
-            event.entry("deprecatedLastTimestamp").or_insert(Value::Null);
         }
     },
     ..Conversion::NONE
@@ -180,15 +178,19 @@ mod tests {
 
     #[test]
     fn both_names_mean_the_same() {
-        let mut value = json!({"regarding": {"kind": "Pod"}, "note": "hello", "reportingController": "c", "deprecatedCount": 2});
+        let mut value =
+            json!({"regarding": {"kind": "Pod"}, "note": "hello", "reportingController": "c", "deprecatedFirstTimestamp": null});
         (VERSION.upgrade)(&mut value);
-        assert_eq!(value, json!({"involvedObject": {"kind": "Pod"}, "message": "hello", "reportingComponent": "c", "count": 2}));
+        assert_eq!(
+            value,
+            json!({"involvedObject": {"kind": "Pod"}, "message": "hello", "reportingComponent": "c", "firstTimestamp": null})
+        );
         (VERSION.downgrade)(&mut value);
         assert_eq!(
             value,
             json!({
-                "regarding": {"kind": "Pod"}, "note": "hello", "reportingController": "c", "deprecatedCount": 2,
-                "deprecatedSource": {}, "deprecatedFirstTimestamp": null, "deprecatedLastTimestamp": null,
+                "regarding": {"kind": "Pod"}, "note": "hello", "reportingController": "c", "deprecatedFirstTimestamp": null,
+                "deprecatedSource": {},
             })
         );
     }

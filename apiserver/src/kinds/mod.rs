@@ -16,8 +16,8 @@ use k8s_openapi::{
         certificates::v1::CertificateSigningRequest,
         coordination::v1::Lease,
         core::v1::{
-            Binding, ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, PodTemplate,
-            ReplicationController, ResourceQuota, Secret, Service, ServiceAccount,
+            Binding, ComponentStatus, ConfigMap, Endpoints, Event, LimitRange, Namespace, Node, PersistentVolume, PersistentVolumeClaim,
+            Pod, PodTemplate, ReplicationController, ResourceQuota, Secret, Service, ServiceAccount,
         },
         discovery::v1::EndpointSlice,
         events::v1::Event as NewEvent,
@@ -34,6 +34,7 @@ use k8s_openapi::{
 };
 use mini_api::name;
 
+pub mod connect;
 pub mod field;
 mod row;
 pub mod rules;
@@ -43,6 +44,7 @@ mod address;
 mod admission;
 mod api_service;
 mod certificate_signing_request;
+mod component_status;
 mod config_map;
 mod controller_revision;
 mod count;
@@ -67,9 +69,10 @@ mod limit_range;
 mod namespace;
 mod network_policy;
 mod node;
+pub mod nulls;
 mod old_version;
 mod persistent_volume;
-mod persistent_volume_claim;
+pub(crate) mod persistent_volume_claim;
 mod pod;
 mod pod_disruption_budget;
 mod pod_template;
@@ -90,16 +93,17 @@ mod service;
 mod service_account;
 mod service_cidr;
 mod stateful_set;
-mod storage_class;
+pub(crate) mod storage_class;
 mod storage_name;
 mod unset;
 mod volume_attachment;
 mod volume_attributes_class;
 
-pub use self::row::{Compute, Conversion, Field, Kind, Scale, Version, field};
+pub use self::row::{Compute, Conversion, Field, Kind, Observed, Scale, Version, field};
 use self::{
-    row::{age, body_of, computed, kind},
-    subresource::{APPROVAL, BINDING, EPHEMERAL_CONTAINERS, EVICTION, FINALIZE, LOG, RESIZE, TOKEN},
+    connect::{ATTACH, EXEC, LOG, NODE_PROXY, POD_PROXY, PORT_FORWARD, SERVICE_PROXY},
+    row::{age, body_of, computed, kind, observed},
+    subresource::{APPROVAL, BINDING, EPHEMERAL_CONTAINERS, EVICTION, FINALIZE, RESIZE, TOKEN},
 };
 
 /// All kinds, in the order discovery lists their groups and upstream lists their resources.
@@ -108,15 +112,20 @@ use self::{
 pub fn table() -> Vec<Kind> {
     vec![
         body_of::<Binding>("pods", "binding"),
+        observed::<ComponentStatus>(component_status::OBSERVED)
+            .short(&["cs"])
+            .deprecated(component_status::DEPRECATED)
+            .rules(component_status::RULES),
         kind::<ConfigMap>().short(&["cm"]).rules(config_map::RULES),
-        kind::<Endpoints>().short(&["ep"]).rules(endpoints::RULES),
+        kind::<Endpoints>().short(&["ep"]).deprecated(endpoints::DEPRECATED).rules(endpoints::RULES),
         kind::<Event>()
             .short(&["ev"])
             .fields(event::FIELDS)
+            .nulls("", &["eventTime", "firstTimestamp", "lastTimestamp"])
             .create_on_update()
             .also::<NewEvent>("events.k8s.io", "v1", event::VERSION)
             .rules(event::RULES),
-        kind::<LimitRange>().short(&["limits"]).rules(limit_range::RULES),
+        kind::<LimitRange>().short(&["limits"]).nulls("spec", &["limits"]).rules(limit_range::RULES),
         kind::<Namespace>()
             .short(&["ns"])
             .fields(namespace::FIELDS)
@@ -124,7 +133,7 @@ pub fn table() -> Vec<Kind> {
             .only_verbs(&["create", "delete", "get", "list", "patch", "update", "watch"])
             .subresources(&[FINALIZE])
             .rules(namespace::RULES),
-        kind::<Node>().short(&["no"]).status_on_create().fields(node::FIELDS).rules(node::RULES),
+        kind::<Node>().short(&["no"]).status_on_create().subresources(&[NODE_PROXY]).fields(node::FIELDS).rules(node::RULES),
         kind::<PersistentVolumeClaim>().short(&["pvc"]).returns_deleted().rules(persistent_volume_claim::RULES),
         kind::<PersistentVolume>().short(&["pv"]).returns_deleted().rules(persistent_volume::RULES),
         kind::<Pod>()
@@ -132,7 +141,7 @@ pub fn table() -> Vec<Kind> {
             .in_all()
             .generation()
             .returns_deleted()
-            .subresources(&[BINDING, EPHEMERAL_CONTAINERS, EVICTION, LOG, RESIZE])
+            .subresources(&[ATTACH, BINDING, EPHEMERAL_CONTAINERS, EVICTION, EXEC, LOG, PORT_FORWARD, POD_PROXY, RESIZE])
             .fields(pod::FIELDS)
             .rules(pod::RULES),
         kind::<PodTemplate>().generation().returns_deleted().rules(pod_template::RULES),
@@ -153,8 +162,10 @@ pub fn table() -> Vec<Kind> {
             .create_on_update()
             .returns_deleted()
             .names(name::dns1123_label)
+            .subresources(&[SERVICE_PROXY])
             .rules(service::RULES),
         kind::<APIService>()
+            .in_extensions()
             .names(name::path_segment)
             .also::<APIService>("apiregistration.k8s.io", "v1beta1", api_service::V1BETA1)
             .rules(api_service::RULES),
@@ -202,6 +213,7 @@ pub fn table() -> Vec<Kind> {
         kind::<HorizontalPodAutoscaler>()
             .short(&["hpa"])
             .in_all()
+            .nulls("status", &["currentMetrics"])
             .also::<AutoscalerV1>("autoscaling", "v1", horizontal_pod_autoscaler::AUTOSCALING_V1)
             .rules(horizontal_pod_autoscaler::RULES),
         kind::<CronJob>()
@@ -244,6 +256,7 @@ pub fn table() -> Vec<Kind> {
             .rules(role_binding::CLUSTER_ROLE_BINDING),
         kind::<ClusterRole>()
             .names(name::path_segment)
+            .nulls("", &["rules"])
             .create_on_update()
             .also::<ClusterRole>("rbac.authorization.k8s.io", "v1beta1", role::CLUSTER_ROLE_V1BETA1)
             .rules(role::CLUSTER_ROLE),
@@ -254,11 +267,15 @@ pub fn table() -> Vec<Kind> {
             .rules(role_binding::ROLE_BINDING),
         kind::<Role>()
             .names(name::path_segment)
+            .nulls("", &["rules"])
             .create_on_update()
             .also::<Role>("rbac.authorization.k8s.io", "v1beta1", role::ROLE_V1BETA1)
             .rules(role::ROLE),
         kind::<CSIDriver>().also::<CSIDriver>("storage.k8s.io", "v1beta1", csi_driver::V1BETA1).rules(csi_driver::RULES),
-        kind::<CSINode>().also::<CSINode>("storage.k8s.io", "v1beta1", csi_node::V1BETA1).rules(csi_node::RULES),
+        kind::<CSINode>()
+            .nulls("spec", &["drivers"])
+            .also::<CSINode>("storage.k8s.io", "v1beta1", csi_node::V1BETA1)
+            .rules(csi_node::RULES),
         kind::<CSIStorageCapacity>()
             .also::<CSIStorageCapacity>("storage.k8s.io", "v1beta1", csi_storage_capacity::V1BETA1)
             .rules(csi_storage_capacity::RULES),
@@ -288,7 +305,7 @@ pub fn table() -> Vec<Kind> {
             .rules(priority_class::RULES),
         kind::<Lease>().create_on_update().rules(lease::RULES),
         kind::<RuntimeClass>().also::<RuntimeClass>("node.k8s.io", "v1beta1", runtime_class::V1BETA1).rules(runtime_class::RULES),
-        kind::<EndpointSlice>().generation().rules(endpoint_slice::RULES),
+        kind::<EndpointSlice>().generation().nulls("", &["endpoints", "ports"]).rules(endpoint_slice::RULES),
         kind::<FlowSchema>().generation().rules(flow_schema::RULES),
         kind::<PriorityLevelConfiguration>().generation().rules(priority_level_configuration::RULES),
     ]

@@ -141,6 +141,22 @@ pub(super) fn validate_spec(spec: &PersistentVolumeClaimSpec, path: &Path<'_>, e
     storage_name::class(text(&spec.volume_attributes_class_name), &class, errors);
 }
 
+/// The class a claim names, in either place; the empty one means that it wants none.
+pub(crate) fn class(claim: &PersistentVolumeClaim) -> Option<&str> {
+    let annotation = claim.metadata.annotations.as_ref().and_then(|annotations| annotations.get(OLD_CLASS));
+    annotation.or(claim.spec.as_ref().and_then(|spec| spec.storage_class_name.as_ref())).map(String::as_str)
+}
+
+/// How much a claim asks for.
+pub(crate) fn size(claim: &PersistentVolumeClaim) -> quantity::Quantity {
+    claim.spec.as_ref().and_then(requested).map(quantity::of).unwrap_or_default()
+}
+
+/// Whether a claim has its volume.
+pub(crate) fn is_bound(claim: &PersistentVolumeClaim) -> bool {
+    claim.status.as_ref().is_some_and(|status| text(&status.phase) == "Bound")
+}
+
 fn requested(spec: &PersistentVolumeClaimSpec) -> Option<&ApiQuantity> {
     spec.resources.as_ref()?.requests.as_ref()?.get("storage")
 }
@@ -195,14 +211,13 @@ fn validate_source(group: &str, kind: &str, named: &str, path: &Path<'_>, errors
 
 fn validate_update(new: &PersistentVolumeClaim, old: &PersistentVolumeClaim, errors: &mut Errors) {
     let (Some(spec), Some(before)) = (&new.spec, &old.spec) else { return };
-    let is_bound = new.status.as_ref().is_some_and(|status| text(&status.phase) == "Bound");
     let (mut same, mut was) = (spec.clone(), before.clone());
     keep_class(new, old, &mut same, errors);
     if text(&was.volume_name).is_empty() {
         // Whoever binds a claim names its volume.
         was.volume_name.clone_from(&spec.volume_name);
     }
-    if is_bound {
+    if is_bound(new) {
         keep_terms(&mut same, before);
     }
     let path = Path::new("spec");

@@ -18,7 +18,7 @@ const NOT_RULES: &[&str] = &[
     "/spec/taints",
     "/spec/clusterIP",
     "/spec/clusterIPs",
-    // An empty list that upstream's store, which is not JSON, forgets.
+    // An empty list, which is null once it is stored.
     "/spec/drivers",
 ];
 

@@ -6,6 +6,7 @@ use k8s_openapi::{
     api::core::v1::{ResourceQuota, ResourceQuotaSpec, ResourceQuotaStatus, ScopeSelector, ScopedResourceSelectorRequirement},
     apimachinery::pkg::api::resource::Quantity,
 };
+use mini_api::quota::{COMPUTE, FLAGS};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,8 +17,6 @@ use super::{
     unset::list,
 };
 
-/// Resources of pods that can be limited together.
-const COMPUTE: &[&str] = &["cpu", "memory", "limits.cpu", "limits.memory", "requests.cpu", "requests.memory"];
 /// What else can be limited without naming a vendor.
 const STANDARD: &[&str] = &[
     "ephemeral-storage",
@@ -34,8 +33,6 @@ const STANDARD: &[&str] = &[
     "services.nodeports",
     "services.loadbalancers",
 ];
-/// Scopes that only are there or not.
-const FLAGS: &[&str] = &["BestEffort", "NotBestEffort", "Terminating", "NotTerminating", "CrossNamespacePodAffinity"];
 /// Scopes that say opposite things.
 const OPPOSITES: [(&str, &str); 2] = [("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating")];
 

@@ -29,8 +29,9 @@ use crate::{
 };
 
 /// Who somebody is of whom nothing is known.
-const ANONYMOUS: &str = "system:anonymous";
-const UNAUTHENTICATED: &str = "system:unauthenticated";
+pub(super) const ANONYMOUS: &str = "system:anonymous";
+/// The group of whoever is not known.
+pub(super) const UNAUTHENTICATED: &str = "system:unauthenticated";
 
 /// What is special about a SubjectAccessReview.
 pub(super) const SUBJECT_ACCESS: Rules<SubjectAccessReview> = Rules {

@@ -5,16 +5,26 @@ use k8s_openapi::{NamespaceResourceScope, Resource, apimachinery::pkg::apis::met
 use serde_json::Value;
 
 use super::{
+    nulls::Nulls,
     rules::{Behaviour, Object, Rules, Type},
     subresource::{Moment, Subresource},
 };
-use crate::{error::ApiError, schema::Schema};
+use crate::{components::Checkup, error::ApiError, schema::Schema};
 
 /// The verbs of an ordinary resource, in the order discovery lists them.
 const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 /// Answers a question: fills in the status of an object that is not stored.
 pub type Compute = fn(&mut dyn Object, &Moment<'_>) -> Result<(), ApiError>;
+
+/// How the objects of a kind come about that is observed and not stored.
+#[derive(Clone, Copy)]
+pub struct Observed {
+    /// What there is to see when the components are like this, in the order of lists.
+    pub see: fn(&[Checkup]) -> Vec<Box<dyn Object>>,
+    /// What is said of a name that nothing has.
+    pub absent: fn(&str) -> ApiError,
+}
 
 /// One row of the table.
 pub struct Kind {
@@ -44,6 +54,8 @@ pub struct Kind {
     pub returns_deleted: bool,
     /// For a kind that is a question: what answers it. Its objects are never stored, so they can only be created.
     pub computed: Option<Compute>,
+    /// For a kind that shows how things are: what sees them. Its objects are never stored, so they can only be read.
+    pub observed: Option<Observed>,
     /// For a kind that is only ever the body of a subresource: that resource and subresource, to which a POST goes on.
     pub body_of: Option<(&'static str, &'static str)>,
     /// What cannot be done with it yet: writes answer 501 and say so.
@@ -54,6 +66,8 @@ pub struct Kind {
     pub scale: Option<Scale>,
     /// Which fields can be selected by, besides `metadata.name` and `metadata.namespace`.
     pub fields: &'static [Field],
+    /// Which fields are null where nothing is in them.
+    pub nulls: Nulls,
     /// Whether PUT on a missing name creates it.
     pub create_on_update: bool,
     /// What is wrong with a name.
@@ -87,7 +101,7 @@ pub struct Conversion {
     pub upgrade: fn(&mut Value),
     /// Turns a stored object into this version.
     pub downgrade: fn(&mut Value),
-    /// For a version that upstream no longer has or will drop: the text of the `Warning` header.
+    /// For a version that upstream no longer has or advises against: the text of the `Warning` header.
     pub warning: Option<&'static str>,
     /// Fields of the spec that it does not require, though its type does.
     pub optional: &'static [&'static str],
@@ -102,7 +116,7 @@ impl Conversion {
 }
 
 /// Where a kind's `scale` subresource finds its numbers, as JSON pointers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Scale {
     /// The wanted number, such as `/spec/replicas`.
     pub replicas: &'static str,
@@ -185,6 +199,10 @@ impl Kind {
         self.later = Some(what);
         self
     }
+    pub(super) fn deprecated(mut self, warning: &'static str) -> Self {
+        self.versions[0].conversion.warning = Some(warning);
+        self
+    }
     fn computed(mut self, compute: Compute) -> Self {
         self.computed = Some(compute);
         self
@@ -199,6 +217,10 @@ impl Kind {
     }
     pub(super) fn fields(mut self, fields: &'static [Field]) -> Self {
         self.fields = fields;
+        self
+    }
+    pub(super) fn nulls(mut self, of: &'static str, fields: &'static [&'static str]) -> Self {
+        self.nulls = Nulls { of, fields };
         self
     }
     pub(super) fn create_on_update(mut self) -> Self {
@@ -234,6 +256,11 @@ pub(super) fn computed<K: Type>(compute: Compute) -> Kind {
     unlisted::<K>().only_verbs(&["create"]).computed(compute)
 }
 
+/// A row for a kind that shows how things are.
+pub(super) fn observed<K: Type + k8s_openapi::ListableResource>(observed: Observed) -> Kind {
+    Kind { observed: Some(observed), ..kind::<K>().only_verbs(&["get", "list"]) }
+}
+
 /// A row for a kind that is only ever the body of a subresource.
 pub(super) fn body_of<K: Type>(plural: &'static str, subresource: &'static str) -> Kind {
     Kind { body_of: Some((plural, subresource)), ..unlisted::<K>().only_verbs(&["create"]) }
@@ -254,11 +281,13 @@ fn unlisted<K: Type>() -> Kind {
         generation: false,
         returns_deleted: false,
         computed: None,
+        observed: None,
         body_of: None,
         later: None,
         subresources: &[],
         scale: None,
         fields: &[],
+        nulls: Nulls::NONE,
         create_on_update: false,
         names: mini_api::name::dns1123_subdomain,
         versions: vec![served::<K>(<K as Resource>::GROUP, <K as Resource>::VERSION, Conversion::NONE)],

@@ -111,6 +111,17 @@ pub struct Heading {
     pub priority: i32,
 }
 
+/// What the API's documentation says of `metadata.name`.
+const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a \
+                    client to request the generation of an appropriate name automatically. Name is primarily intended for creation \
+                    idempotence and configuration definition. Cannot be updated. More info: \
+                    https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+/// What it says of `metadata.creationTimestamp`.
+const CREATED: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be \
+                       set in happens-before order across separate operations. Clients may not set this value. It is represented in \
+                       RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: \
+                       https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+
 /// A string column that is always shown.
 #[must_use]
 pub const fn column<K>(name: &'static str, cell: fn(&K, Timestamp) -> Value) -> Column<K> {
@@ -152,7 +163,7 @@ impl<K: Type> Column<K> {
             name: "Name",
             kind: "string",
             format: "name",
-            description: "Name must be unique within a namespace.",
+            description: NAME,
             priority: 0,
             cell: |object, _| Value::from(object.meta().name.clone().unwrap_or_default()),
         }
@@ -165,7 +176,7 @@ impl<K: Type> Column<K> {
             name: "Age",
             kind: "string",
             format: "",
-            description: "CreationTimestamp is a timestamp representing the server time when this object was created.",
+            description: CREATED,
             priority: 0,
             cell: |object, now| Value::from(super::age(object.meta().creation_timestamp.as_ref(), now)),
         }
@@ -195,6 +206,8 @@ pub struct Rules<K: 'static> {
     /// Readies a changed object: what upstream's strategy does in PrepareForUpdate. Status and metadata that the user may not
     /// change are restored by then, `generation` is the registry's.
     pub on_update: fn(&mut K, &K),
+    /// Readies a changed status: what upstream's status strategy does in PrepareForUpdate, at a moment: (new, old, now).
+    pub on_status: fn(&mut K, &K, Timestamp),
     /// What is wrong with a new or changed object, metadata aside.
     pub validate: fn(&K, &mut Errors),
     /// What is wrong with a new object besides, which a change may make of it.
@@ -233,6 +246,7 @@ impl<K: Type> Rules<K> {
         defaults: |_| {},
         on_create: |_| {},
         on_update: |_, _| {},
+        on_status: |_, _, _| {},
         validate: |_, _| {},
         validate_create: |_, _| {},
         validate_update: |_, _, _| {},
@@ -254,6 +268,7 @@ pub trait Behaviour: Send + Sync {
     fn defaults(&self, object: &mut dyn Object);
     fn on_create(&self, object: &mut dyn Object);
     fn on_update(&self, new: &mut dyn Object, old: &dyn Object);
+    fn on_status(&self, new: &mut dyn Object, old: &dyn Object, now: Timestamp);
     fn validate(&self, object: &dyn Object, errors: &mut Errors);
     fn validate_create(&self, object: &dyn Object, errors: &mut Errors);
     fn validate_update(&self, new: &dyn Object, old: &dyn Object, errors: &mut Errors);
@@ -290,6 +305,9 @@ impl<K: Type> Behaviour for Rules<K> {
     }
     fn on_update(&self, new: &mut dyn Object, old: &dyn Object) {
         (self.on_update)(cast_mut(new), cast(old));
+    }
+    fn on_status(&self, new: &mut dyn Object, old: &dyn Object, now: Timestamp) {
+        (self.on_status)(cast_mut(new), cast(old), now);
     }
     fn validate(&self, object: &dyn Object, errors: &mut Errors) {
         (self.validate)(cast(object), errors);

@@ -55,7 +55,8 @@ pub(super) const RULES: Rules<StorageClass> = Rules {
     ..Rules::NONE
 };
 
-fn is_default(class: &StorageClass) -> bool {
+/// Whether it is what claims get that name no class.
+pub(crate) fn is_default(class: &StorageClass) -> bool {
     let annotations = class.metadata.annotations.as_ref();
     DEFAULT.iter().any(|key| annotations.and_then(|annotations| annotations.get(*key)).is_some_and(|value| value == "true"))
 }

@@ -3,15 +3,15 @@
 use k8s_openapi::{
     api::{
         authentication::v1::TokenRequest,
-        core::v1::{Binding, Node, Pod, PodCondition},
+        core::v1::{Binding, Pod, PodCondition},
         policy::v1::Eviction,
     },
     apimachinery::pkg::apis::meta::v1::Time,
 };
-
 use serde_json::Value;
 
 use super::{
+    connect::Connect,
     field::Errors,
     pod::part,
     rules::{Behaviour, Object, cast, cast_mut},
@@ -41,8 +41,8 @@ pub enum Action {
     Act(fn(&mut dyn Object, &[u8], &Moment<'_>) -> Result<(), ApiError>),
     /// POST does what concerns more than the object: one of the [`crate::deeds`].
     Deed,
-    /// The request goes on to the node that serves it.
-    Connect(fn(&dyn Object, &str) -> Result<Route, ApiError>),
+    /// The request goes on to whoever can answer it.
+    Connect(Connect),
 }
 
 /// A part of an object that is written apart.
@@ -51,6 +51,8 @@ pub struct Piece {
     pub field: &'static str,
     /// Takes what a write of this part may change over from the object that was sent into the one that is there: (sent, there).
     pub take: fn(&mut Value, &mut Value),
+    /// Takes out of an object what managedFields do not see of this part.
+    pub unseen: fn(&mut Value),
     /// What is wrong with the change: (new, old).
     pub validate: fn(&dyn Behaviour, &dyn Object, &dyn Object, &mut Errors),
 }
@@ -77,23 +79,15 @@ impl Moment<'_> {
     }
 }
 
-/// Where an [`Action::Connect`] leads.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The node.
-    pub node: String,
-    /// Path and query on the node's kubelet port.
-    pub path: String,
-}
-
 /// The `status` of every kind that writes it apart.
 pub static STATUS: Piece = Piece {
     field: "status",
     take: |sent, there| {
         // As upstream: annotations may come with a status, labels and the rest of the metadata may not.
-        there["metadata"]["annotations"] = sent.pointer_mut("/metadata/annotations").map(Value::take).unwrap_or_default();
+        put(sent, there, "/metadata/annotations");
         put(sent, there, "/status");
     },
+    unseen: |_| {},
     validate: of_status,
 };
 
@@ -105,6 +99,14 @@ fn of_status(kind: &dyn Behaviour, new: &dyn Object, old: &dyn Object, errors: &
 pub static SCALE: Piece = Piece {
     field: "spec",
     take: |sent, there| put(sent, there, "/spec/replicas"),
+    // A Scale does not tell no replicas from none.
+    unseen: |object| {
+        if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut)
+            && spec.get("replicas").and_then(Value::as_i64) == Some(0)
+        {
+            spec.remove("replicas");
+        }
+    },
     validate: |kind, new, old, errors| {
         kind.validate(new, errors);
         kind.validate_update(new, old, errors);
@@ -120,7 +122,12 @@ pub const FINALIZE: Subresource = Subresource {
     kind: ("", "", "Namespace"),
     body: None,
     verbs: &["update"],
-    action: Action::Part(&Piece { field: "spec", take: |sent, there| put(sent, there, "/spec/finalizers"), validate: of_status }),
+    action: Action::Part(&Piece {
+        field: "spec",
+        take: |sent, there| put(sent, there, "/spec/finalizers"),
+        unseen: |_| {},
+        validate: of_status,
+    }),
 };
 
 /// `certificatesigningrequests/approval`: somebody says yes or no.
@@ -128,7 +135,12 @@ pub const APPROVAL: Subresource = Subresource {
     name: "approval",
     kind: ("", "", "CertificateSigningRequest"),
     verbs: PART_VERBS,
-    action: Action::Part(&Piece { field: "status", take: |sent, there| put(sent, there, "/status/conditions"), validate: of_status }),
+    action: Action::Part(&Piece {
+        field: "status",
+        take: |sent, there| put(sent, there, "/status/conditions"),
+        unseen: |_| {},
+        validate: of_status,
+    }),
     body: None,
 };
 
@@ -141,6 +153,7 @@ pub const EPHEMERAL_CONTAINERS: Subresource = Subresource {
     action: Action::Part(&Piece {
         field: "spec",
         take: |sent, there| put(sent, there, "/spec/ephemeralContainers"),
+        unseen: |_| {},
         validate: |kind, new, old, errors| {
             kind.validate(new, errors);
             part::ephemeral_containers(cast(new), cast(old), errors);
@@ -157,6 +170,7 @@ pub const RESIZE: Subresource = Subresource {
     action: Action::Part(&Piece {
         field: "spec",
         take: part::take_resources,
+        unseen: |_| {},
         validate: |kind, new, old, errors| {
             kind.validate(new, errors);
             part::resize(cast(new), cast(old), errors);
@@ -201,9 +215,6 @@ pub const BINDING: Subresource = Subresource {
     verbs: &["create"],
     action: Action::Act(bind),
 };
-
-/// `pods/log`: what a container printed.
-pub const LOG: Subresource = Subresource { name: "log", kind: ("", "", "Pod"), body: None, verbs: &["get"], action: Action::Connect(log) };
 
 fn bind(object: &mut dyn Object, body: &[u8], moment: &Moment<'_>) -> Result<(), ApiError> {
     let binding: Binding = serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))?;
@@ -256,39 +267,4 @@ fn schedule(pod: &mut Pod, now: jiff::Timestamp) {
         observed_generation: pod.metadata.generation,
         ..PodCondition::default()
     });
-}
-
-fn log(object: &dyn Object, query: &str) -> Result<Route, ApiError> {
-    let pod: &Pod = cast(object);
-    let name = pod.metadata.name.as_deref().unwrap_or_default();
-    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    let asked = form_urlencoded(query, "container");
-    let spec = pod.spec.as_ref().ok_or_else(|| ApiError::internal("a pod has a spec".to_owned()))?;
-    let regular: Vec<&str> = spec.containers.iter().map(|container| container.name.as_str()).collect();
-    let init: Vec<&str> = spec.init_containers.iter().flatten().map(|container| container.name.as_str()).collect();
-    let container = match asked {
-        Some(container) if regular.contains(&container.as_str()) || init.contains(&container.as_str()) => container,
-        Some(container) => return Err(ApiError::bad_request(format!("container {container} is not valid for pod {name}"))),
-        None if regular.len() == 1 && init.is_empty() => regular[0].to_owned(),
-        None => {
-            let also = if init.is_empty() { String::new() } else { format!(" or one of the init containers: [{}]", init.join(" ")) };
-            let list = regular.join(" ");
-            return Err(ApiError::bad_request(format!("a container name must be specified for pod {name}, choose one of: [{list}]{also}")));
-        }
-    };
-    let Some(node) = spec.node_name.clone().filter(|node| !node.is_empty()) else {
-        return Err(ApiError::bad_request(format!("pod {name} does not have a host assigned")));
-    };
-    Ok(Route { node, path: format!("/containerLogs/{namespace}/{name}/{container}?{query}") })
-}
-
-fn form_urlencoded(query: &str, wanted: &str) -> Option<String> {
-    crate::http::query::pairs(query).find(|(key, value)| key == wanted && !value.is_empty()).map(|(_, value)| value)
-}
-
-/// Where a node's kubelet really listens: the addresses in a fake node's status lead nowhere.
-#[must_use]
-pub fn kubelet_address(object: &dyn Object) -> Option<&str> {
-    let node: &Node = cast(object);
-    node.metadata.annotations.as_ref()?.get("mini.dev/kubelet-address").map(String::as_str)
 }

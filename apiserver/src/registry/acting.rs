@@ -34,9 +34,10 @@ impl Registry {
         let mut object = old.copy();
         self.moment(call.now, |moment| action(&mut *object, moment))?;
         let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, Some(subresource), &mut *object);
-        attempt.old = Some(&*old);
-        let holds = self.admit(&mut attempt).await?;
-        let stored = codec::stored(&mut *object, codec::split(&current.json).managed)?;
+        (attempt.old, attempt.dry_run) = (Some(&*old), call.dry_run);
+        attempt.holds = self.admit(&mut attempt).await?;
+        let holds = self.validate(&mut attempt).await?;
+        let stored = codec::stored(kind, &mut *object, codec::split(&current.json).managed)?;
         self.commit(call, &*object, stored, current, holds).await
     }
 }

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::{
     Call, Part, Patch, Registry, Written,
-    apply::{self, Applied, Conflicts},
+    apply::{self, Applied},
     create::without_status,
-    managed::{self, Entry, Operation},
+    fieldset::FieldSet,
+    managed::{self, Entry, Operation, compare::compare},
 };
 use crate::{
     error::{ApiError, Result},
@@ -16,6 +17,8 @@ use crate::{
 
 /// Where `kubectl apply` without `--server-side` keeps what it applied last.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Who owned what was there before anything was applied.
+const BEFORE: &str = "before-first-apply";
 /// The manager for which that annotation counts.
 const KUBECTL: &str = "kubectl";
 
@@ -52,17 +55,36 @@ impl Registry {
             subresource: part.subresource(),
             operation: Operation::Apply,
         };
+        let untracked = entries.is_empty() && live.pointer("/metadata/uid").is_some();
+        let first = if untracked { self.before_first_apply(call, part, &schema, live) } else { Vec::new() };
+        let entries = if untracked { &first } else { entries };
         let apply = |force| apply::apply(&schema, live, &config, entries, &who, force, call.now);
         let known = live.pointer("/metadata/annotations").and_then(|all| all[LAST_APPLIED].as_str()).filter(|_| call.manager == KUBECTL);
-        let mut applied = match apply(force) {
-            Err(conflicts) if known.is_some_and(|last| of_client(&schema, last, &conflicts)) => apply(true),
-            result => result,
-        }
-        .map_err(|conflicts| ApiError::apply_conflict(&conflicts))?;
+        let mut applied = apply(force)
+            .or_else(|conflicts| match conflicts.beyond(&known.map_or_else(FieldSet::default, |last| of_client(&schema, last, live))) {
+                rest if rest.is_empty() => apply(true),
+                rest => Err(rest),
+            })
+            .map_err(|conflicts| ApiError::apply_conflict(&conflicts))?;
         if known.is_some() {
             applied.object["metadata"]["annotations"][LAST_APPLIED] = format!("{config}\n").into();
         }
         Ok(applied)
+    }
+
+    /// Who owns what of an object nobody was known to own: one manager, everything.
+    fn before_first_apply(&self, call: &Call, part: Part, schema: &Schema, live: &Value) -> Vec<Entry> {
+        let mut seen = live.clone();
+        if part.is_main() {
+            without_status(self.kind(call), &mut seen);
+        }
+        let who = managed::Writer {
+            manager: BEFORE,
+            api_version: &self.version(call).api_version,
+            subresource: part.subresource(),
+            operation: Operation::Update,
+        };
+        managed::track(schema, None, None, &seen, &who, call.now).unwrap_or_default()
     }
 
     /// The configuration of a request's body: only what is given, of the part it is about.
@@ -82,8 +104,8 @@ impl Registry {
         let name = config.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         let namespace = if kind.namespaced { &call.namespace } else { "" };
         let untyped = |why: String| {
-            let gv = &version.api_version;
-            ApiError::internal(format!("failed to create typed patch object ({namespace}/{name}; {gv}, Kind={}): {why}", kind.name))
+            let (group, version, kind) = (version.group, version.version, kind.name);
+            ApiError::internal(format!("failed to create typed patch object ({namespace}/{name}; {group}/{version}, Kind={kind}): {why}"))
         };
         let checked = decode::decode(schema, body).map_err(|error| untyped(error.to_string()))?;
         if let Some(path) = checked.unknown.first() {
@@ -101,7 +123,9 @@ impl Registry {
     }
 }
 
-/// Whether the conflicts are only about what the client-side `kubectl apply` wrote, whose heir the server-side one is.
-fn of_client(schema: &Schema, last: &str, conflicts: &Conflicts) -> bool {
-    serde_json::from_str(last).is_ok_and(|last: Value| conflicts.within(&apply::set_of(schema, &last)))
+/// What the client-side `kubectl apply` wrote and nobody has changed since: the server-side one is its heir.
+fn of_client(schema: &Schema, last: &str, live: &Value) -> FieldSet {
+    let Ok(last) = serde_json::from_str::<Value>(last) else { return FieldSet::default() };
+    let since = compare(schema, Some(&last), live);
+    apply::set_of(schema, &last).difference(&since.changed).difference(&since.removed)
 }

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{Call, FieldValidation};
+use super::{Call, FieldValidation, managed};
 use crate::{
     cache::item::{self, HEAD},
     error::{ApiError, Result},
     kinds::{
         Kind, Version,
         field::{Errors, Path},
+        nulls::Nulls,
         rules::Object,
     },
     schema::decode::{self, DecodeError, Decoded},
@@ -32,17 +33,27 @@ pub fn read(kind: &Kind, version: &Version, body: &[u8], call: &mut Call) -> Res
 
 /// The same for what a patch made of an object.
 ///
+/// `live` says who owned what, which is part of what is quoted.
+///
 /// # Errors
 /// 400 as [`read`]; 422 for unknown fields under strict validation, as upstream has it for patches.
-pub fn reread(kind: &Kind, version: &Version, value: Value, call: &mut Call) -> Result<Value> {
-    let patched = if call.validation == FieldValidation::Strict { value.to_string() } else { String::new() };
+pub fn reread(kind: &Kind, version: &Version, value: Value, live: &[managed::Entry], call: &mut Call) -> Result<Value> {
+    let patched = if call.validation == FieldValidation::Strict { value.clone() } else { Value::Null };
     let decoded = decode::decode_from_value(&(version.schema)(), value).map_err(|error| refusal(kind, version, &error, b""))?;
     if call.validation == FieldValidation::Strict && !(decoded.unknown.is_empty() && decoded.duplicate.is_empty()) {
         let mut errors = Errors::new();
-        errors.invalid(&Path::new("patch"), patched, &format!("strict decoding error: {}", strict(&decoded)));
+        errors.invalid(&Path::new("patch"), quoted(patched, live)?, &format!("strict decoding error: {}", strict(&decoded)));
         return Err(ApiError::invalid("", "", "", &errors));
     }
     admit(kind, version, decoded, call)
+}
+
+/// An object in full, as text.
+fn quoted(mut object: Value, live: &[managed::Entry]) -> Result<String> {
+    if let Some(managed) = managed::encode(live)? {
+        object["metadata"]["managedFields"] = super::tree(managed.as_bytes())?;
+    }
+    Ok(object.to_string())
 }
 
 fn admit(kind: &Kind, version: &Version, decoded: Decoded, call: &mut Call) -> Result<Value> {
@@ -58,9 +69,6 @@ fn admit(kind: &Kind, version: &Version, decoded: Decoded, call: &mut Call) -> R
     }
     let mut value = decoded.value;
     type_check(kind, version, &value)?;
-    if let Some(warning) = version.conversion.warning {
-        call.warnings.push(warning.to_owned());
-    }
     (version.conversion.upgrade)(&mut value);
     if let Some(map) = value.as_object_mut() {
         map.remove("kind");
@@ -158,11 +166,41 @@ pub fn split(json: &[u8]) -> Split<'_> {
 ///
 /// # Errors
 /// 400 when a value cannot be written as JSON.
-pub fn stored(object: &mut dyn Object, managed: Option<&str>) -> Result<Bytes> {
+pub fn stored(kind: &Kind, object: &mut dyn Object, managed: Option<&str>) -> Result<Bytes> {
     object.meta_mut().resource_version = None;
     object.meta_mut().managed_fields = None;
-    let json = object.json().map_err(|error| ApiError::bad_request(error.to_string()))?;
-    reorder(&json, managed).map_err(|error| ApiError::internal(format!("encode an object: {error}")))
+    let mut json = object.json().map_err(|error| ApiError::bad_request(error.to_string()))?;
+    let wrong = |error| ApiError::internal(format!("encode an object: {error}"));
+    if !kind.nulls.fields.is_empty() {
+        json = with_nulls(&json, &kind.nulls).map_err(wrong)?;
+    }
+    reorder(&json, managed).map_err(wrong)
+}
+
+/// The same object with null where nothing is in a field that is always written.
+fn with_nulls(json: &[u8], nulls: &Nulls) -> serde_json::Result<Vec<u8>> {
+    let given = parts(json)?;
+    let mut out = Vec::with_capacity(json.len() + 64);
+    if !nulls.of.is_empty() {
+        for (key, raw) in given {
+            if key == nulls.of {
+                let below = with_nulls(raw.get().as_bytes(), &Nulls { of: "", ..*nulls })?;
+                append(&mut out, key, &below);
+            } else {
+                append(&mut out, key, raw.get().as_bytes());
+            }
+        }
+    } else {
+        let is_null = |key: &str| nulls.fields.contains(&key);
+        for (key, raw) in given.iter().filter(|(key, raw)| !(is_null(key) && raw.get() == "[]")) {
+            append(&mut out, key, raw.get().as_bytes());
+        }
+        for field in nulls.fields.iter().filter(|field| given.iter().all(|(key, raw)| key != *field || raw.get() == "[]")) {
+            append(&mut out, field, b"null");
+        }
+    }
+    out.push(b'}');
+    Ok(out)
 }
 
 /// Puts metadata first and drops `kind` and `apiVersion`. The rest keeps its order, so equal objects give equal bytes.
@@ -179,7 +217,7 @@ fn reorder(json: &[u8], managed: Option<&str>) -> serde_json::Result<Bytes> {
     }
     out.extend_from_slice(metadata);
     for (key, raw) in parts.iter().filter(|(key, _)| !matches!(*key, "metadata" | "kind" | "apiVersion")) {
-        append(&mut out, key, raw);
+        append(&mut out, key, raw.get().as_bytes());
     }
     out.push(b'}');
     Ok(Bytes::from(out))
@@ -209,17 +247,17 @@ pub fn stored_part(kind: &Kind, object: &mut dyn Object, part: &str, managed: Op
         kind.behaviour.swap(part, shell, object);
     };
     exchange(&mut *shell);
-    let own = stored(&mut *shell, managed);
+    let own = stored(kind, &mut *shell, managed);
     exchange(&mut *shell);
     graft(&own?, part, before).map_err(|error| ApiError::internal(format!("encode a part of an object: {error}")))
 }
 
 /// Writes one more field, or the first.
-fn append(out: &mut Vec<u8>, key: &str, raw: &RawValue) {
+fn append(out: &mut Vec<u8>, key: &str, raw: &[u8]) {
     out.extend_from_slice(if out.is_empty() { b"{\"" } else { b",\"" });
     out.extend_from_slice(key.as_bytes());
     out.extend_from_slice(b"\":");
-    out.extend_from_slice(raw.get().as_bytes());
+    out.extend_from_slice(raw);
 }
 
 /// `before` with the metadata and one part of `own`. Both are of the stored form.
@@ -230,7 +268,7 @@ fn graft(own: &[u8], part: &str, before: &[u8]) -> serde_json::Result<Bytes> {
     let added = own.iter().filter(|mine| mine.0 == part && before.iter().all(|field| field.0 != part));
     let mut out = Vec::with_capacity(2048);
     for (key, raw) in before.iter().filter_map(now).chain(added) {
-        append(&mut out, key, raw);
+        append(&mut out, key, raw.get().as_bytes());
     }
     out.push(b'}');
     Ok(Bytes::from(out))
@@ -317,6 +355,16 @@ mod tests {
         let revised = crate::cache::item::with_revision(&with, 7);
         assert_eq!(&*split(&revised).object, br#"{"metadata":{"resourceVersion":"7","name":"x"},"spec":1}"#);
         assert!(split(br#"{"metadata":{"name":"x"}}"#).managed.is_none());
+    }
+
+    #[test]
+    fn nothing_is_written_as_null() {
+        let nulls = Nulls { of: "spec", fields: &["a", "b"] };
+        let with = |json: &str, nulls: &Nulls| String::from_utf8(with_nulls(json.as_bytes(), nulls).unwrap()).unwrap();
+        assert_eq!(with(r#"{"spec":{"b":[]},"x":[]}"#, &nulls), r#"{"spec":{"a":null,"b":null},"x":[]}"#);
+        assert_eq!(with(r#"{"spec":{}}"#, &nulls), r#"{"spec":{"a":null,"b":null}}"#);
+        assert_eq!(with(r#"{"x":1}"#, &nulls), r#"{"x":1}"#);
+        assert_eq!(with(r#"{"b":[1]}"#, &Nulls { of: "", ..nulls }), r#"{"b":[1],"a":null}"#);
     }
 
     #[test]

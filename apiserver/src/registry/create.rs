@@ -43,7 +43,7 @@ impl Registry {
             return Err(ApiError::invalid(kind.name, kind.group(), "", &errors));
         }
         self.moment(call.now, |moment| compute(&mut *object, moment))?;
-        Ok(Written { json: codec::stored(&mut *object, managed.as_deref())?, created: true })
+        Ok(Written { json: codec::stored(kind, &mut *object, managed.as_deref())?, created: true })
     }
 
     /// Creates the object of a tree that the codec has read. `owned` says who owns what of it, where that is settled.
@@ -83,18 +83,25 @@ impl Registry {
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind.name, kind.group(), &name, &errors));
         }
-        call.warnings.extend(kind.behaviour.warnings(&*object));
-        let stored = codec::stored(&mut *object, managed.as_deref())?;
+        let mut attempt =
+            Attempt { dry_run: call.dry_run, holds, ..Attempt::new(kind, Verb::Create, &call.namespace, &name, None, &mut *object) };
+        let holds = self.validate(&mut attempt).await?;
+        let warnings = kind.behaviour.warnings(&*object);
+        let stored = codec::stored(kind, &mut *object, managed.as_deref())?;
         let key = key(kind, &call.namespace, &name);
         if call.dry_run {
             self.fresh().await;
             if self.cache.get(call.kind, &key).is_some() {
                 return Err(ApiError::already_exists(kind, &name));
             }
+            call.warnings.extend(warnings);
             return Ok(Some(Written { json: stored, created: true }));
         }
         match self.put(kind, &key, stored.clone(), Expect::Absent, holds).await {
-            Ok(revision) => Ok(Some(Written { json: item::with_revision(&stored, revision), created: true })),
+            Ok(revision) => {
+                call.warnings.extend(warnings);
+                Ok(Some(Written { json: item::with_revision(&stored, revision), created: true }))
+            }
             Err(mini_store::Error::Conflict { .. }) if generated => Ok(None),
             Err(mini_store::Error::Conflict { .. }) => Err(ApiError::already_exists(kind, &name)),
             Err(error) => Err(error.into()),

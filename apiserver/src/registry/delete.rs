@@ -96,7 +96,7 @@ impl Registry {
         let key = format!("{}{}", kind.prefix(), current.key);
         let expect = Expect::At(current.revision);
         let over = finished(kind, &*object);
-        let stored = codec::stored(&mut *object, codec::split(&current.json).managed)?;
+        let stored = codec::stored(kind, &mut *object, codec::split(&current.json).managed)?;
         if call.dry_run {
             return Ok(Some(if over && !kind.returns_deleted {
                 Deleted::Gone(uid)

@@ -125,7 +125,7 @@ pub fn live_or_new(live: Option<&[Entry]>, new: Option<&[Entry]>, subresource: b
 /// The entries after `who` turned `old` into `new` at `now`; `None` if nobody owns anything.
 ///
 /// `entries` is what [`live_or_new`] gave. What the writer cannot change through its door (the status of the main
-/// resource) must be equal in `old` and `new`.
+/// resource) must be equal in `old` and `new`. An object that has lost its managedFields is tracked again only when it is applied.
 pub fn track(
     schema: &Schema,
     entries: Option<Vec<Entry>>,
@@ -134,6 +134,9 @@ pub fn track(
     who: &Writer<'_>,
     now: Timestamp,
 ) -> Option<Vec<Entry>> {
+    if old.is_some() && entries.as_ref().is_none_or(Vec::is_empty) {
+        return None;
+    }
     let difference = compare(schema, old, new);
     let changed = difference.changed.difference(&NOBODYS);
     let removed = difference.removed.difference(&NOBODYS);

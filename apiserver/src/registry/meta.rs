@@ -35,6 +35,13 @@ pub(super) fn validate(kind: &Kind, meta: &ObjectMeta, errors: &mut Errors) {
         Some(text) if text.len() > MOST_NAME => errors.invalid_all(&path.child("name"), text, (kind.names)(text)),
         Some(text) => errors.invalid_all(&path.child("name"), text, (kind.names)(text)),
     }
+    maps(meta, &path, errors);
+    owners(meta, &path, errors);
+    finalizers(meta, &path, errors);
+}
+
+/// What is wrong with labels and annotations.
+fn maps(meta: &ObjectMeta, path: &Path<'_>, errors: &mut Errors) {
     let labels = path.child("labels");
     for (key, value) in meta.labels.iter().flatten() {
         errors.invalid_all(&labels, key, name::qualified_name(key));
@@ -49,8 +56,6 @@ pub(super) fn validate(kind: &Kind, meta: &ObjectMeta, errors: &mut Errors) {
     if bytes > MOST_ANNOTATIONS {
         errors.too_long(&annotations, MOST_ANNOTATIONS);
     }
-    owners(meta, &path, errors);
-    finalizers(meta, &path, errors);
 }
 
 fn owners(meta: &ObjectMeta, path: &Path<'_>, errors: &mut Errors) {
@@ -98,17 +103,18 @@ fn finalizers(meta: &ObjectMeta, path: &Path<'_>, errors: &mut Errors) {
     }
 }
 
-/// What is wrong with a change of metadata: (new, old). Fields only the server sets have been restored by then, except those
-/// the client changed.
+/// What is wrong with changed metadata: (new, old). Fields only the server sets have been restored by then, except those the
+/// client changed.
 pub(super) fn validate_update(kind: &Kind, new: &ObjectMeta, old: &ObjectMeta, errors: &mut Errors) {
     let path = Path::new("metadata");
+    // Upstream judges new metadata by itself and then as a change, which each kind does once more: so often causes are listed.
     validate(kind, new, errors);
-    if new.uid != old.uid {
-        errors.invalid(&path.child("uid"), &new.uid, "field is immutable");
+    for _ in 0..2 {
+        changes(new, old, &path, errors);
     }
-    if new.creation_timestamp != old.creation_timestamp {
-        errors.invalid(&path.child("creationTimestamp"), &new.creation_timestamp, "field is immutable");
-    }
+}
+
+fn changes(new: &ObjectMeta, old: &ObjectMeta, path: &Path<'_>, errors: &mut Errors) {
     if old.deletion_timestamp.is_some() {
         let had: Vec<&String> = old.finalizers.iter().flatten().collect();
         let added: Vec<&String> = new.finalizers.iter().flatten().filter(|finalizer| !had.contains(finalizer)).collect();
@@ -119,6 +125,14 @@ pub(super) fn validate_update(kind: &Kind, new: &ObjectMeta, old: &ObjectMeta, e
             errors.forbidden(&path.child("finalizers"), &why);
         }
     }
+    if new.uid != old.uid {
+        errors.invalid(&path.child("uid"), &new.uid, "field is immutable");
+    }
+    if new.creation_timestamp != old.creation_timestamp {
+        errors.invalid(&path.child("creationTimestamp"), &new.creation_timestamp, "field is immutable");
+    }
+    maps(new, path, errors);
+    owners(new, path, errors);
 }
 
 /// Gives a new state of an object the metadata that only the server sets; what the client filled in otherwise stays, to be

@@ -6,11 +6,12 @@
 
 use std::{any::Any, sync::Arc};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
-use mini_daemon::clock;
+use mini_daemon::{clock, tasks::detach};
 use mini_store::{Expect, Store};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 mod acting;
 pub mod apply;
@@ -21,14 +22,16 @@ pub mod delete;
 pub mod fieldset;
 pub mod managed;
 mod meta;
+mod observed;
 pub mod patch;
 mod scale;
 mod update;
 
 pub use self::update::Patch;
 use crate::{
-    admission::{self, Cluster, Step},
+    admission::{self, Cluster, Statuses, Step},
     cache::{Cache, item::Item},
+    components::Component,
     error::{ApiError, Result},
     kinds::{
         Kind, Version,
@@ -38,8 +41,12 @@ use crate::{
     tokens::Tokens,
 };
 
+/// Who the server's own writes are by: upstream's name, as the other components have theirs.
+const OWN: &str = "kube-apiserver";
 /// How often a write that lost a race is tried again where the client did not name a revision.
 const TRIES: usize = 16;
+/// As whom admission steps write: upstream's name for it.
+const STEPS: &str = "kube-apiserver";
 
 /// The one door to the store for every kind.
 pub struct Registry {
@@ -48,6 +55,7 @@ pub struct Registry {
     store: Arc<dyn Store>,
     steps: Vec<Box<dyn Step>>,
     tokens: Tokens,
+    components: Vec<Component>,
 }
 
 /// What a client does about fields its server does not know.
@@ -102,10 +110,10 @@ enum Part {
 }
 
 impl Registry {
-    /// The registry of a table.
+    /// The registry of a table, beside which these components work.
     #[must_use]
-    pub fn new(table: Arc<[Kind]>, cache: Arc<Cache>, store: Arc<dyn Store>, tokens: Tokens) -> Self {
-        Self { table, cache, store, steps: admission::steps(), tokens }
+    pub fn new(table: Arc<[Kind]>, cache: Arc<Cache>, store: Arc<dyn Store>, tokens: Tokens, components: Vec<Component>) -> Self {
+        Self { table, cache, store, steps: admission::steps(), tokens, components }
     }
 
     /// What signs tokens.
@@ -137,13 +145,28 @@ impl Registry {
         self.cache.reached(self.store.revision()).await;
     }
 
+    /// Asks the store's one writer for what changes nothing: to remove what is not there.
+    ///
+    /// # Errors
+    /// When it takes no more writes.
+    pub async fn store_alive(&self) -> Result<(), mini_store::Error> {
+        match self.store.delete("/registry/-", Expect::Absent).await {
+            Ok(_) | Err(mini_store::Error::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// One object, as it is now.
     ///
     /// # Errors
-    /// 404 when it is not there.
+    /// 404 when it is not there; of what is observed, what its kind says then.
     pub async fn get(&self, kind: usize, namespace: &str, name: &str) -> Result<Arc<Item>> {
-        self.fresh().await;
         let row = &self.table[kind];
+        if let Some(observed) = row.observed {
+            let all = self.observe(kind).await?.unwrap_or_default();
+            return all.into_iter().find(|item| item.name() == name).ok_or_else(|| (observed.absent)(name));
+        }
+        self.fresh().await;
         self.cache.get(kind, &key(row, namespace, name)).ok_or_else(|| ApiError::not_found(row.plural, row.group(), name))
     }
 
@@ -178,11 +201,22 @@ impl Registry {
 
     /// Asks every admission step. What a step reserves is held until the write can be seen.
     async fn admit(&self, attempt: &mut admission::Attempt<'_>) -> Result<Vec<Box<dyn Any + Send>>> {
-        let cluster = Cluster { table: &self.table, cache: &self.cache };
         for step in &self.steps {
-            step.admit(attempt, &cluster).await?;
+            step.admit(attempt, &self.cluster()).await?;
         }
         Ok(std::mem::take(&mut attempt.holds))
+    }
+
+    /// Asks every admission step about an object that is about to be stored.
+    async fn validate(&self, attempt: &mut admission::Attempt<'_>) -> Result<Vec<Box<dyn Any + Send>>> {
+        for step in &self.steps {
+            step.validate(attempt, &self.cluster()).await?;
+        }
+        Ok(std::mem::take(&mut attempt.holds))
+    }
+
+    fn cluster(&self) -> Cluster<'_> {
+        Cluster { table: &self.table, cache: &self.cache, statuses: self }
     }
 
     /// Stores an object and waits until it is durable.
@@ -194,11 +228,31 @@ impl Registry {
         expect: Expect,
         holds: Vec<Box<dyn Any + Send>>,
     ) -> Result<u64, mini_store::Error> {
-        let revision = self.store.put(&format!("{}{key}", kind.prefix()), stored, expect).await?;
-        if !holds.is_empty() {
-            self.cache.reached(revision).await;
+        let key = format!("{}{key}", kind.prefix());
+        if holds.is_empty() {
+            return self.store.put(&key, stored, expect).await;
         }
-        Ok(revision)
+        // Whoever asked may go away, or give up, before the write is done: what is reserved is held all the same.
+        let (store, cache) = (self.store.clone(), self.cache.clone());
+        let writing = detach("write", async move {
+            let revision = store.put(&key, stored, expect).await?;
+            cache.reached(revision).await;
+            drop(holds);
+            Ok(revision)
+        });
+        writing.await.unwrap_or(Err(mini_store::Error::Closed))
+    }
+}
+
+#[async_trait]
+impl Statuses for Registry {
+    async fn merge_status(&self, plural: &str, item: &Item, change: Value) -> Result<()> {
+        let kind = self.find(plural).ok_or_else(ApiError::no_resource)?;
+        let mut call = Call { manager: STEPS.to_owned(), ..Call::own(kind, item.namespace()) };
+        let patch = json!({ "metadata": { "resourceVersion": item.revision.to_string() }, "status": change });
+        let written = self.patch(&mut call, item.name(), Some("status"), Patch::Merge, patch.to_string().as_bytes()).await;
+        self.fresh().await;
+        written.map(|_| ())
     }
 }
 
@@ -212,7 +266,7 @@ impl Call {
             namespace: namespace.to_owned(),
             dry_run: false,
             validation: FieldValidation::Strict,
-            manager: "mini-apiserver".to_owned(),
+            manager: OWN.to_owned(),
             now: clock::now(),
             warnings: Vec::new(),
         }

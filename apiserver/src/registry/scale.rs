@@ -48,6 +48,8 @@ impl Registry {
         }
         call.version = 0;
         let revision = after["metadata"]["resourceVersion"].as_str().filter(|revision| !revision.is_empty());
+        // A patch that does not name a revision is about whatever is there by then.
+        let revision = revision.filter(|revision| form.is_none() || before["metadata"]["resourceVersion"] != *revision);
         let (form, change) = match form {
             Some(form @ Patch::Apply { .. }) => (form, self.applied_scale(call, name, &after, replicas)?),
             _ => (Patch::Merge, json!({ "metadata": { "resourceVersion": revision }, "spec": { "replicas": replicas } })),

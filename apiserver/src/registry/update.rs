@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// The part whose changes do not count for `generation`.
+/// The part whose changes do not count for `generation`, and that kinds may have a say in.
 const STATUS: &str = "status";
 
 /// A patch by its content type.
@@ -176,6 +176,10 @@ impl Registry {
             (Part::Only(..), _) => codec::view(&json, part.field().unwrap_or_default()).map_err(wrong)?,
             _ => tree(&json)?,
         };
+        if let Change::Patch(Patch::Apply { .. }, _) = change {
+            // What holds nothing has no owner.
+            kind.nulls.strip(&mut old);
+        }
         let live: Option<Vec<managed::Entry>> = managed.map(serde_json::from_str).transpose().map_err(wrong)?;
         let (mut new, owned) = match change {
             Change::Patch(form, body) => self.patched(call, part, *form, body, &mut old, live.as_deref().unwrap_or_default())?,
@@ -206,7 +210,12 @@ impl Registry {
             Some(entries) => managed::encode(&entries)?,
             None => {
                 // Defaults are no part's business: a part is what was written. Of the whole, all that came of it counts.
-                let written = written.map_or_else(|| self.written(call, &*object), Ok)?;
+                let mut written = written.map_or_else(|| self.written(call, &*object), Ok)?;
+                kind.nulls.fill(&mut written);
+                if let Part::Only(_, piece) = part {
+                    (piece.unseen)(&mut old);
+                    (piece.unseen)(&mut written);
+                }
                 self.track(call, entries, Some(old), written, part.subresource())?
             }
         };
@@ -249,7 +258,7 @@ impl Registry {
         if let Some(map) = after.as_object_mut() {
             part.restrict(map);
         }
-        Ok((codec::reread(kind, version, after, call)?, owned))
+        Ok((codec::reread(kind, version, after, live, call)?, owned))
     }
 
     /// Checks and stores a new state; `None` when somebody else was faster.
@@ -260,13 +269,15 @@ impl Registry {
         let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, part.subresource(), object);
         attempt.old = Some(&*old);
         let holds = self.admit(&mut attempt).await?;
-        if part.is_main() {
-            kind.behaviour.on_update(object, &*old);
+        match part.field() {
+            None => kind.behaviour.on_update(object, &*old),
+            Some(STATUS) => kind.behaviour.on_status(object, &*old, call.now),
+            Some(_) => {}
         }
         let before = item::without_revision(&current.json);
         let encode = |object: &mut dyn Object| match part.field() {
             Some(field) => codec::stored_part(kind, object, field, managed.as_deref(), &before),
-            None => codec::stored(object, managed.as_deref()),
+            None => codec::stored(kind, object, managed.as_deref()),
         };
         let mut stored = encode(object)?;
         let differs = || codec::spec_differs(&stored, &before).map_err(|error| ApiError::internal(error.to_string()));
@@ -276,6 +287,9 @@ impl Registry {
         }
         validate(kind, name, part, object, &*old)?;
         call.warnings.extend(if part.is_main() { kind.behaviour.warnings(object) } else { Vec::new() });
+        let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, part.subresource(), object);
+        (attempt.old, attempt.dry_run, attempt.holds) = (Some(&*old), call.dry_run, holds);
+        let holds = self.validate(&mut attempt).await?;
         self.commit(call, object, stored, current, holds).await
     }
 
@@ -377,10 +391,7 @@ fn compose(piece: &Piece, mut new: Value, old: &Value) -> Value {
 
 fn validate(kind: &Kind, name: &str, part: Part, object: &dyn Object, old: &dyn Object) -> Result<()> {
     let mut errors = Errors::new();
-    // Upstream checks a change of metadata for every kind alike and again for each kind, and so lists each cause twice.
-    for _ in 0..2 {
-        meta::validate_update(kind, object.meta(), old.meta(), &mut errors);
-    }
+    meta::validate_update(kind, object.meta(), old.meta(), &mut errors);
     match part {
         Part::Main => {
             kind.behaviour.validate(object, &mut errors);

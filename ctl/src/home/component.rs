@@ -63,12 +63,21 @@ impl Component {
         match self {
             Self::Apiserver => {
                 let listen = format!("127.0.0.1:{}", settings.port);
-                vec!["--listen".into(), listen.into(), "--data-dir".into(), home.data().into()]
+                let watched = [("controller-manager", settings.admin.controllers), ("scheduler", settings.admin.scheduler)];
+                let watched = watched.into_iter().filter(|(_, port)| *port != 0);
+                let flags = watched.flat_map(|(name, port)| ["--component".into(), format!("{name}=127.0.0.1:{port}").into()]);
+                ["--listen".into(), listen.into(), "--data-dir".into(), home.data().into()].into_iter().chain(flags).collect()
             }
-            Self::Scheduler | Self::Controllers => kubeconfig().into(),
+            Self::Scheduler => kubeconfig().into_iter().chain(admin(settings.admin.scheduler)).collect(),
+            Self::Controllers => kubeconfig().into_iter().chain(admin(settings.admin.controllers)).collect(),
             Self::Kubelet(node) => kubeconfig().into_iter().chain(["--node-name".into(), node.into()]).collect(),
         }
     }
+}
+
+/// Where a component is to say how it is; nowhere if the port is 0.
+fn admin(port: u16) -> Vec<OsString> {
+    if port == 0 { Vec::new() } else { vec!["--admin-listen".into(), format!("127.0.0.1:{port}").into()] }
 }
 
 impl fmt::Display for Component {
@@ -85,6 +94,7 @@ impl fmt::Display for Component {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::home::AdminPorts;
 
     #[test]
     fn names_read_back() {
@@ -96,10 +106,18 @@ mod tests {
     #[test]
     fn command_lines() {
         let home = Home::new("/h".into());
-        let settings = Settings { port: 6443, nodes: 1 };
-        let line = |component: Component| component.arguments(&home, &settings).join(" ".as_ref()).into_string().unwrap();
-        assert_eq!(line(Component::Apiserver), "--listen 127.0.0.1:6443 --data-dir /h/data");
-        assert_eq!(line(Component::Scheduler), "--kubeconfig /h/kubeconfig");
+        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL };
+        let old = Settings { admin: AdminPorts::default(), ..settings };
+        let line_of =
+            |component: Component, settings: &Settings| component.arguments(&home, settings).join(" ".as_ref()).into_string().unwrap();
+        let line = |component: Component| line_of(component, &settings);
+        let listen = "--listen 127.0.0.1:6443 --data-dir /h/data";
+        let watched = "--component controller-manager=127.0.0.1:10257 --component scheduler=127.0.0.1:10259";
+        assert_eq!(line(Component::Apiserver), format!("{listen} {watched}"));
+        assert_eq!(line(Component::Scheduler), "--kubeconfig /h/kubeconfig --admin-listen 127.0.0.1:10259");
+        assert_eq!(line(Component::Controllers), "--kubeconfig /h/kubeconfig --admin-listen 127.0.0.1:10257");
+        assert_eq!(line_of(Component::Apiserver, &old), listen);
+        assert_eq!(line_of(Component::Scheduler, &old), "--kubeconfig /h/kubeconfig");
         assert_eq!(line(Component::Kubelet("n1".into())), "--kubeconfig /h/kubeconfig --node-name n1");
     }
 }

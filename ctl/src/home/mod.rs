@@ -22,6 +22,29 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     /// How many nodes there are.
     pub(crate) nodes: u32,
+    /// Where components say how they are.
+    #[serde(default)]
+    pub(crate) admin: AdminPorts,
+}
+
+/// The ports of the loopback address on which components say how they are; 0 where they do not, as in clusters of old.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub(crate) struct AdminPorts {
+    pub(crate) scheduler: u16,
+    pub(crate) controllers: u16,
+}
+
+impl AdminPorts {
+    /// Upstream's.
+    pub(crate) const USUAL: Self = Self { scheduler: 10259, controllers: 10257 };
+
+    /// These ports, or any free ones in place of those that somebody listens on.
+    pub(crate) fn or_free(self) -> Result<Self> {
+        let any = |wanted| listen(wanted).or_else(|_| listen(0));
+        // Both are held until both are chosen, or the second could be the first again.
+        let (scheduler, controllers) = (any(self.scheduler)?, any(self.controllers)?);
+        Ok(Self { scheduler: port(&scheduler)?, controllers: port(&controllers)? })
+    }
 }
 
 impl Settings {
@@ -185,12 +208,19 @@ impl Home {
 /// # Errors
 /// When somebody does; says how to choose another.
 pub(crate) fn free_port(wanted: u16) -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).map_err(|error| match error.kind() {
+    port(&listen(wanted)?)
+}
+
+fn listen(wanted: u16) -> Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => usage(format!(
             "port {wanted} is already in use, by another cluster or another program: stop that one, or choose another port with --port (0 takes any free one)"
         )),
         _ => usage(format!("port {wanted} cannot be used: {error}; choose another with --port")),
-    })?;
+    })
+}
+
+fn port(listener: &TcpListener) -> Result<u16> {
     listener.local_addr().map(|address| address.port()).map_err(|error| usage(error.to_string()))
 }
 
@@ -226,12 +256,27 @@ mod tests {
         let (_folder, home) = home();
         assert_eq!(home.settings().unwrap(), None);
         assert!(home.known_settings().unwrap_err().to_string().contains("create one with `mini-ctl up`"));
-        let settings = Settings { port: 7443, nodes: 2 };
+        let settings = Settings { port: 7443, nodes: 2, admin: AdminPorts::USUAL };
         home.remember(&settings).unwrap();
         assert_eq!(home.settings().unwrap(), Some(settings.clone()));
         assert!(std::fs::read_to_string(home.kubeconfig()).unwrap().contains("server: http://127.0.0.1:7443\n"));
         let names: Vec<String> = settings.components().map(|component| component.to_string()).collect();
         assert_eq!(names, ["apiserver", "scheduler", "controllers", "k8s-node-1", "k8s-node-2"]);
+    }
+
+    #[test]
+    fn settings_of_old_still_count() {
+        let (_folder, home) = home();
+        std::fs::write(home.settings_file(), r#"{"port":7443,"nodes":2}"#).unwrap();
+        assert_eq!(home.settings().unwrap(), Some(Settings { port: 7443, nodes: 2, admin: AdminPorts::default() }));
+    }
+
+    #[test]
+    fn a_taken_admin_port_gives_way_to_a_free_one() {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().map(|address| address.port()).unwrap();
+        let _holder = TcpListener::bind((Ipv4Addr::LOCALHOST, taken)).unwrap();
+        let chosen = AdminPorts { scheduler: taken, controllers: 0 }.or_free().unwrap();
+        assert!(![0, taken].contains(&chosen.scheduler) && ![0, taken, chosen.scheduler].contains(&chosen.controllers), "{chosen:?}");
     }
 
     #[test]
@@ -267,7 +312,7 @@ mod tests {
     #[test]
     fn purging_leaves_what_is_not_ours() {
         let (_folder, home) = home();
-        home.remember(&Settings { port: 1, nodes: 1 }).unwrap();
+        home.remember(&Settings { port: 1, nodes: 1, admin: AdminPorts::USUAL }).unwrap();
         std::fs::write(home.folder().join("thesis.tex"), "years of work").unwrap();
         home.purge().unwrap();
         let left: Vec<_> = std::fs::read_dir(home.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

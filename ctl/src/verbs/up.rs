@@ -11,12 +11,14 @@ use tokio::time::{Instant, sleep};
 use crate::{
     context::Context,
     error::{Result, usage},
-    home::{Home, Settings, component::Component, free_port, process::Process},
+    home::{AdminPorts, Home, Settings, component::Component, free_port, process::Process},
     print::{notice, print},
     server::{Server, Source},
     value::{list, name, text},
 };
 
+/// The API server's port, unless another is asked for.
+const PORT: u16 = 6443;
 pub(super) const POLL: Duration = Duration::from_millis(10);
 /// When the user begins to wonder.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -45,9 +47,13 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
     let _guard = home.lock()?;
     refuse_if_running(&home, &context.program())?;
     let last = home.settings()?;
+    let port = free_port(args.port.or(last.as_ref().map(|last| last.port)).unwrap_or(PORT))?;
+    // Only the usual cluster takes the usual ports, or two that come up at once would both find them free.
+    let usual = if port == PORT { AdminPorts::USUAL } else { AdminPorts::default() };
     let settings = Settings {
-        port: free_port(args.port.or(last.as_ref().map(|last| last.port)).unwrap_or(6443))?,
+        port,
         nodes: args.nodes.or(last.as_ref().map(|last| last.nodes)).unwrap_or(3),
+        admin: last.map_or(usual, |last| last.admin).or_free()?,
     };
     // Before anything is started: a program that is missing is missing for all.
     settings.components().try_for_each(|component| component.program().map(drop))?;
@@ -254,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_next_steps_name_the_program_as_it_was_called() {
-        let text = next_steps(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1 }, "target/release/mini-ctl");
+        let text = next_steps(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL }, "target/release/mini-ctl");
         assert!(text.starts_with("The cluster is up: 1 node, API server at http://127.0.0.1:6443, everything is kept in /h\n"), "{text}");
         assert!(text.contains("\n  target/release/mini-ctl get nodes\n"));
         assert!(text.contains("\n  kubectl --kubeconfig /h/kubeconfig get nodes\n"));

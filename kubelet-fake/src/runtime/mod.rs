@@ -1,4 +1,4 @@
-//! The container runtime as the kubelet sees it: seven verbs, and the words they are said with.
+//! The container runtime as the kubelet sees it: nine verbs, and the words they are said with.
 //!
 //! A runtime is the truth about containers: the kubelet believes [`ContainerRuntime::list`] and not its own memory of
 //! what it asked for. Besides the verbs a runtime is given, when it is made, a [`Hints`] sender: "something changed in
@@ -8,13 +8,17 @@
 
 pub mod simulated;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::{future::BoxFuture, stream::BoxStream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+};
 
 /// Tells the kubelet the UID of a pod whose containers changed by themselves.
 pub type Hints = tokio::sync::mpsc::UnboundedSender<Arc<str>>;
@@ -129,9 +133,36 @@ pub enum RuntimeError {
     /// There is no such container.
     #[error("container {0:?} not found")]
     NotFound(String),
-    /// This runtime cannot do that.
-    #[error("{0} is not supported yet by this container runtime")]
-    Unsupported(&'static str),
+    /// A command cannot be started; the text is for the user.
+    #[error("{0}")]
+    Exec(String),
+}
+
+/// Bytes both ways.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// How big a terminal is, in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub width: u16,
+    /// Rows.
+    pub height: u16,
+}
+
+/// A process one can talk with. Dropping it lets go of it: a command that was executed ends, a container runs on.
+pub struct Process {
+    /// What it reads. Shutting it down is the end of its input.
+    pub stdin: Box<dyn AsyncWrite + Send + Unpin>,
+    /// What it writes, until it has ended. With a terminal, all of it.
+    pub stdout: Box<dyn AsyncRead + Send + Unpin>,
+    /// What it complains about.
+    pub stderr: Box<dyn AsyncRead + Send + Unpin>,
+    /// Tells its terminal how big the user's is.
+    pub resize: watch::Sender<Size>,
+    /// Its exit code, once it has ended.
+    pub exit: BoxFuture<'static, Result<i32, RuntimeError>>,
 }
 
 /// What runs containers.
@@ -173,9 +204,21 @@ pub trait ContainerRuntime: Send + Sync {
     /// When there is no such container.
     async fn logs(&self, id: &str, options: LogOptions) -> Result<LogStream, RuntimeError>;
 
-    /// Runs a command in a running container and returns its exit code.
+    /// Starts a command in a running container, with a terminal if `tty`.
     ///
     /// # Errors
-    /// When there is no such container, or the runtime cannot execute commands.
-    async fn exec(&self, id: &str, command: &[String]) -> Result<i32, RuntimeError>;
+    /// When there is no such running container, or the command cannot be started.
+    async fn exec(&self, id: &str, command: &[String], tty: bool) -> Result<Process, RuntimeError>;
+
+    /// Joins a running container: what it writes from now on, what it reads.
+    ///
+    /// # Errors
+    /// When there is no such running container.
+    async fn attach(&self, id: &str) -> Result<Process, RuntimeError>;
+
+    /// Connects to whoever listens at an address in the network of the pods.
+    ///
+    /// # Errors
+    /// As the network says it: nobody listens, or there is no such address.
+    async fn dial(&self, address: SocketAddr) -> io::Result<Box<dyn Stream>>;
 }

@@ -131,8 +131,47 @@ fn add(paths: &mut Map<String, Value>, resource: &Resource<'_>, definitions: &Ma
             ..site(format!("{}{}", resource.kind, capital(sub.name)), false)
         };
         let verbs = ON_OBJECT.iter().filter(|v| sub.verbs.contains(&v.name));
-        insert(paths, format!("{object}/{}", sub.name), &site, verbs, &context);
+        let path = format!("{object}/{}", sub.name);
+        match sub.connects {
+            None => insert(paths, path, &site, verbs, &context),
+            Some(below) => {
+                let methods: Vec<&str> = verbs.map(|verb| verb.method).collect();
+                connect(paths, path.clone(), &site, &methods, &context);
+                if below {
+                    let site = Site { suffix: format!("{}WithPath", site.suffix), ..site };
+                    let context: Vec<&str> = context.iter().copied().chain(["path"]).collect();
+                    connect(paths, format!("{path}/{{path}}"), &site, &methods, &context);
+                }
+            }
+        }
     }
+}
+
+/// A path that leads out of the API server: nothing is known of what goes there and comes back.
+fn connect(paths: &mut Map<String, Value>, path: String, site: &Site<'_>, methods: &[&str], context: &[&str]) {
+    let answer = match site.form {
+        Form::V2 => json!({"description": "OK", "schema": {"type": "string"}}),
+        Form::V3 => json!({"description": "OK", "content": {"*/*": {"schema": {"type": "string"}}}}),
+    };
+    let (group, version, kind) = site.about;
+    let operation = |method: &&str| {
+        let mut operation = json!({
+            "description": format!("connect {} requests to {}", method.to_uppercase(), site.suffix),
+            "operationId": id(site, "connect", &capital(method)),
+            "tags": [tag(site.resource)],
+            "responses": {"200": answer},
+            "x-kubernetes-action": "connect",
+            "x-kubernetes-group-version-kind": {"group": group, "version": version, "kind": kind},
+        });
+        if site.form == Form::V2 {
+            operation["produces"] = json!(["*/*"]);
+            operation["consumes"] = json!(["*/*"]);
+        }
+        ((*method).to_owned(), operation)
+    };
+    let mut item: Map<String, Value> = methods.iter().map(operation).collect();
+    item.insert("parameters".to_owned(), context.iter().map(|name| path_parameter(name, site.form)).collect());
+    paths.insert(path, Value::Object(item));
 }
 
 fn insert(paths: &mut Map<String, Value>, path: String, site: &Site<'_>, verbs: impl Iterator<Item = &'static Verb>, context: &[&str]) {
@@ -149,8 +188,6 @@ fn insert(paths: &mut Map<String, Value>, path: String, site: &Site<'_>, verbs: 
 fn operation(site: &Site<'_>, verb: &Verb) -> Value {
     let resource = site.resource;
     let (group, version, kind) = site.about;
-    let group_name = if resource.group.is_empty() { "core" } else { resource.group.split('.').next().unwrap_or("") };
-    let namespaced = if resource.namespaced && !site.everywhere { "Namespaced" } else { "" };
     let call = match verb.action {
         "get" => "read",
         "post" => "create",
@@ -158,7 +195,6 @@ fn operation(site: &Site<'_>, verb: &Verb) -> Value {
         "deletecollection" => "deleteCollection",
         action => action,
     };
-    let id = format!("{call}{}{}{namespaced}{}", capital(group_name), capital(resource.version), site.suffix);
     let mut parameters: Vec<Value> = verb.parameters.iter().map(|p| query_parameter(p, site.form)).collect();
     let body = body(site, verb);
     if let (Form::V2, Some(schema)) = (site.form, &body) {
@@ -166,8 +202,8 @@ fn operation(site: &Site<'_>, verb: &Verb) -> Value {
     }
     let mut operation = json!({
         "description": format!("{call} {kind}"),
-        "operationId": id,
-        "tags": [format!("{group_name}_{}", resource.version)],
+        "operationId": id(site, call, ""),
+        "tags": [tag(resource)],
         "parameters": parameters,
         "responses": responses(site, verb),
         "x-kubernetes-action": verb.action,
@@ -185,6 +221,20 @@ fn operation(site: &Site<'_>, verb: &Verb) -> Value {
         (Form::V3, None) => {}
     }
     operation
+}
+
+/// What an operation is called: `patchAppsV1NamespacedDeployment`, `connectCoreV1GetNamespacedPodProxy`.
+fn id(site: &Site<'_>, call: &str, method: &str) -> String {
+    let namespaced = if site.resource.namespaced && !site.everywhere { "Namespaced" } else { "" };
+    format!("{call}{}{}{method}{namespaced}{}", capital(group_name(site.resource)), capital(site.resource.version), site.suffix)
+}
+
+fn tag(resource: &Resource<'_>) -> String {
+    format!("{}_{}", group_name(resource), resource.version)
+}
+
+fn group_name<'a>(resource: &Resource<'a>) -> &'a str {
+    if resource.group.is_empty() { "core" } else { resource.group.split('.').next().unwrap_or_default() }
 }
 
 /// The schema of what is sent.

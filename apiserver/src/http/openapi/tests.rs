@@ -14,7 +14,7 @@ fn root<K: JsonSchema>() -> schemars::Schema {
 }
 
 fn deployment(group: &'static str, version: &'static str) -> Resource<'static> {
-    let sub = |name, group, version, kind| Subresource { name, group, version, kind, verbs: &["get", "patch", "update"] };
+    let sub = |name, group, version, kind| Subresource { name, group, version, kind, verbs: &["get", "patch", "update"], connects: None };
     Resource {
         group,
         version,
@@ -36,7 +36,10 @@ fn resources() -> Vec<Resource<'static>> {
         plural,
         namespaced,
         verbs: VERBS,
-        subresources: vec![Subresource { name: "binding", group: "", version: "v1", kind: "Binding", verbs: &["create"] }],
+        subresources: vec![
+            Subresource { name: "binding", group: "", version: "v1", kind: "Binding", verbs: &["create"], connects: None },
+            Subresource { name: "proxy", group: "", version: "v1", kind: "PodProxyOptions", verbs: &["get"], connects: Some(true) },
+        ],
         optional: &[],
         json_schema,
     };
@@ -120,6 +123,11 @@ fn core_and_cluster_scope() {
     let paths = document["paths"].as_object().unwrap();
     assert!(paths["/api/v1/namespaces/{name}"]["put"].is_object());
     assert!(paths["/api/v1/namespaces/{namespace}/pods/{name}/binding"]["post"].is_object());
+    let proxy = &paths["/api/v1/namespaces/{namespace}/pods/{name}/proxy"]["get"];
+    assert_eq!((&proxy["operationId"], &proxy["x-kubernetes-action"]), (&json!("connectCoreV1GetNamespacedPodProxy"), &json!("connect")));
+    let below = &paths["/api/v1/namespaces/{namespace}/pods/{name}/proxy/{path}"];
+    assert_eq!(below["get"]["operationId"], "connectCoreV1GetNamespacedPodProxyWithPath");
+    assert_eq!(below["parameters"][2]["name"], "path");
     assert!(!paths.contains_key("/api/v1/namespaces/{namespace}/namespaces"));
 }
 
@@ -138,7 +146,7 @@ fn version_2() {
 fn index_and_hashes() {
     let document = v3_document(&resources(), "apps", "v1");
     assert_eq!(document.hash, v3_document(&resources(), "apps", "v1").hash);
-    let index: Value = serde_json::from_slice(&v3_index([("apis/apps/v1", document.hash.as_str())])).unwrap();
+    let index: Value = serde_json::from_slice(&v3_index([("apis/apps/v1", document.hash.as_str())]).body).unwrap();
     let url = index["paths"]["apis/apps/v1"]["serverRelativeURL"].as_str().unwrap();
     assert_eq!(url, format!("/openapi/v3/apis/apps/v1?hash={}", document.hash));
 }

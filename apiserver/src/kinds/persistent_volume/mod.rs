@@ -1,7 +1,10 @@
 //! PersistentVolumes: storage that outlives pods. The rules of their spec hold for the volumes that VolumeAttachments
 //! describe inline too.
 
-use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeSpec, PersistentVolumeStatus, VolumeNodeAffinity};
+use k8s_openapi::{
+    api::core::v1::{PersistentVolume, PersistentVolumeSpec, PersistentVolumeStatus, VolumeNodeAffinity},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
 use mini_api::quantity;
 use serde_json::{Value, json};
 
@@ -37,6 +40,15 @@ pub(super) const RULES: Rules<PersistentVolume> = Rules {
             last_phase_transition_time: volume.metadata.creation_timestamp.clone(),
             ..PersistentVolumeStatus::default()
         });
+    },
+    on_status: |new, old, now| {
+        let (Some(new), Some(old)) = (&mut new.status, &old.status) else { return };
+        let (same_phase, time) = (new.phase == old.phase, &mut new.last_phase_transition_time);
+        if same_phase && time.is_none() {
+            time.clone_from(&old.last_phase_transition_time);
+        } else if !same_phase && (time.is_none() || *time == old.last_phase_transition_time) {
+            *time = Some(Time(now));
+        }
     },
     validate: |volume, errors| {
         let empty = PersistentVolumeSpec::default();
@@ -316,6 +328,27 @@ mod tests {
             "{said}"
         );
         assert!(said.ends_with("volumeMode: Invalid value: \"Block\": field is immutable]"), "{said}");
+    }
+
+    #[test]
+    fn the_moment_of_a_phase_is_kept() {
+        let moment = |second| Some(Time(jiff::Timestamp::from_second(second).unwrap()));
+        let in_phase = |phase: &str, time: Option<Time>| PersistentVolume {
+            status: Some(PersistentVolumeStatus {
+                phase: Some(phase.to_owned()),
+                last_phase_transition_time: time,
+                ..PersistentVolumeStatus::default()
+            }),
+            ..PersistentVolume::default()
+        };
+        let old = in_phase("Pending", moment(1));
+        for (phase, sent, stored) in
+            [("Pending", None, 1), ("Pending", moment(5), 5), ("Bound", None, 9), ("Bound", moment(1), 9), ("Bound", moment(5), 5)]
+        {
+            let mut new = in_phase(phase, sent);
+            (RULES.on_status)(&mut new, &old, jiff::Timestamp::from_second(9).unwrap());
+            assert_eq!(new.status.unwrap().last_phase_transition_time, moment(stored), "{phase}");
+        }
     }
 
     #[test]

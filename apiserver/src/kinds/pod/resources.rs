@@ -6,8 +6,10 @@ use k8s_openapi::{
     api::core::v1::{PodSpec, ResourceRequirements},
     apimachinery::pkg::api::resource::Quantity as ApiQuantity,
 };
+pub(in super::super) use mini_api::pod::{is_huge_page, is_native};
 use mini_api::{
     name,
+    pod::is_extended,
     quantity::{self, Quantity},
 };
 
@@ -54,21 +56,6 @@ const WHOLE: &[&str] = &[
     "services.loadbalancers",
     "services.nodeports",
 ];
-
-/// Whether it is memory in pages of some size.
-pub(in super::super) fn is_huge_page(resource: &str) -> bool {
-    resource.starts_with("hugepages-")
-}
-
-/// Whether it is a resource of Kubernetes itself.
-pub(in super::super) fn is_native(resource: &str) -> bool {
-    !resource.contains('/') || resource.contains("kubernetes.io/")
-}
-
-/// Whether it is a resource of a vendor, such as `nvidia.com/gpu`.
-fn is_extended(resource: &str) -> bool {
-    !is_native(resource) && !resource.starts_with("requests.") && name::qualified_name(&format!("requests.{resource}")).is_empty()
-}
 
 /// Whether more of it may be promised than there is.
 pub(in super::super) fn is_overcommittable(resource: &str) -> bool {

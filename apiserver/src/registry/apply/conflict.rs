@@ -24,10 +24,17 @@ impl Conflicts {
         self.0.iter().flat_map(of).collect()
     }
 
-    /// Whether all of them are about fields of this set.
+    /// Those that are not about fields of this set.
     #[must_use]
-    pub fn within(&self, allowed: &FieldSet) -> bool {
-        self.0.iter().all(|(_, set)| set.clone().difference(allowed).is_empty())
+    pub fn beyond(self, allowed: &FieldSet) -> Self {
+        let rest = self.0.into_iter().map(|(entry, set)| (entry, set.difference(allowed)));
+        Self(rest.filter(|(_, set)| !set.is_empty()).collect())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

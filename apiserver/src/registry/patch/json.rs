@@ -33,10 +33,20 @@ pub fn json(target: &Value, patch: &[u8]) -> Result<Value, PatchError> {
                 return Err(PatchError::Invalid(message));
             }
         }
+        if is_absence(operation, &object) {
+            continue;
+        }
         // The object is ours, so a failure half way need not be undone.
         json_patch::patch_unsafe(&mut object, std::slice::from_ref(operation)).map_err(|error| invalid(&error))?;
     }
     Ok(object)
+}
+
+/// Whether it tests, with upstream's word for it, that an object has no such field: that it is null.
+fn is_absence(operation: &PatchOperation, object: &Value) -> bool {
+    let PatchOperation::Test(test) = operation else { return false };
+    let parent = || test.path.split_back().and_then(|(parent, _)| parent.resolve(object).ok());
+    test.value.is_null() && test.path.resolve(object).is_err() && parent().is_some_and(Value::is_object)
 }
 
 fn operations(patch: &[u8]) -> Result<Vec<PatchOperation>, PatchError> {

@@ -21,21 +21,25 @@ mod log;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    io,
+    net::SocketAddr,
     sync::Arc,
     time::Duration,
 };
 
 use async_trait::async_trait;
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use mini_daemon::{clock, tasks};
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::io::StreamReader;
 
 use self::behaviour::Behaviour;
 use super::{
-    Container, ContainerRuntime, Exit, Hints, Image, Images, Listing, LogOptions, LogStream, Now, RuntimeError, StartRequest, State,
+    Container, ContainerRuntime, Exit, Hints, Image, Images, Listing, LogOptions, LogStream, Now, Process, RuntimeError, StartRequest,
+    State, Stream,
 };
 
 /// Asking the registry whether an image that is present is the latest takes this part of a pull.
@@ -113,6 +117,13 @@ impl Shared {
         let _ = self.hints.send(pod);
     }
 
+    /// Whether it runs; no other can be talked with.
+    fn running(&self, id: &str) -> Result<(), RuntimeError> {
+        let table = self.table.lock();
+        let runs = |record: &&Record| matches!(record.container.state, State::Running { .. });
+        table.containers.get(id).filter(runs).map(|_| ()).ok_or_else(|| RuntimeError::NotFound(id.to_owned()))
+    }
+
     /// The lines a container wrote so far, and whether there will be no more.
     fn lines(&self, id: &str) -> Option<(Vec<log::Line>, bool)> {
         let table = self.table.lock();
@@ -177,8 +188,7 @@ impl ContainerRuntime for Simulated {
             tokio::time::sleep(self.shared.start_time).await;
         }
         let Behaviour { ends, ignores_sigterm, command, image } = Behaviour::of(&request.pod, &request.container);
-        let id: Arc<str> =
-            format!("mini://{:016x}{:016x}{:016x}{:016x}", clock::random(), clock::random(), clock::random(), clock::random()).into();
+        let id: Arc<str> = format!("mini://{}", hexadecimal()).into();
         let started = (self.shared.now)();
         let state = match ends {
             Some((after, code)) if after.is_zero() => State::Exited(Exit { code, started, finished: started }),
@@ -248,12 +258,46 @@ impl ContainerRuntime for Simulated {
         Ok(stream::once(async { Ok(first) }).chain(last).boxed())
     }
 
-    async fn exec(&self, id: &str, _command: &[String]) -> Result<i32, RuntimeError> {
-        if !self.shared.table.lock().containers.contains_key(id) {
-            return Err(RuntimeError::NotFound(id.to_owned()));
-        }
-        Err(RuntimeError::Unsupported("exec"))
+    async fn exec(&self, id: &str, command: &[String], _tty: bool) -> Result<Process, RuntimeError> {
+        self.shared.running(id)?;
+        Err(RuntimeError::Exec(no_executable(command)))
     }
+
+    async fn attach(&self, id: &str) -> Result<Process, RuntimeError> {
+        self.shared.running(id)?;
+        let output = self.logs(id, LogOptions { follow: true, tail: Some(0), ..LogOptions::default() }).await?;
+        Ok(Process {
+            stdin: Box::new(tokio::io::sink()),
+            stdout: Box::new(StreamReader::new(output)),
+            stderr: Box::new(tokio::io::empty()),
+            resize: watch::Sender::default(),
+            exit: async { Ok(0) }.boxed(),
+        })
+    }
+
+    async fn dial(&self, _address: SocketAddr) -> io::Result<Box<dyn Stream>> {
+        // Nothing listens in containers that are only entries in a table.
+        Err(io::ErrorKind::ConnectionRefused.into())
+    }
+}
+
+/// An id such as runtimes give, 64 hexadecimal digits.
+fn hexadecimal() -> String {
+    format!("{:016x}{:016x}{:016x}{:016x}", clock::random(), clock::random(), clock::random(), clock::random())
+}
+
+/// What a runtime says of a command that is not in the container's file system, where nothing is.
+fn no_executable(command: &[String]) -> String {
+    let program = command.first().map(String::as_str).unwrap_or_default();
+    let why = if program.contains('/') {
+        format!("exec: {program:?}: stat {program}: no such file or directory")
+    } else {
+        format!("exec: {program:?}: executable file not found in $PATH")
+    };
+    let id = hexadecimal();
+    format!(
+        "failed to exec in container: failed to start exec {id:?}: OCI runtime exec failed: exec failed: unable to start container process: {why}: unknown"
+    )
 }
 
 /// Waits until the container has ended and returns what it wrote after the first `known` lines.

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::{io::AsyncReadExt, sync::mpsc};
 
 use super::*;
 
@@ -99,9 +99,29 @@ async fn logs_can_be_followed_to_the_end() {
 }
 
 #[tokio::test]
-async fn exec_says_that_it_cannot() {
+async fn a_container_without_files_has_no_executables_and_nobody_listens() {
     let world = world();
     let id = world.start(json!({})).await;
-    let error = world.runtime.exec(&id, &["ls".into()]).await.unwrap_err();
-    assert_eq!(error.to_string(), "exec is not supported yet by this container runtime");
+    let refused = |command: &'static str| {
+        let (runtime, id) = (world.runtime.clone(), id.clone());
+        async move { runtime.exec(&id, &[command.to_owned()], false).await.err().map(|error| error.to_string()).unwrap_or_default() }
+    };
+    let said = refused("ls").await;
+    assert!(said.starts_with("failed to exec in container: failed to start exec \""), "{said}");
+    assert!(said.ends_with("unable to start container process: exec: \"ls\": executable file not found in $PATH: unknown"), "{said}");
+    let said = refused("/bin/ls").await;
+    assert!(said.ends_with("exec: \"/bin/ls\": stat /bin/ls: no such file or directory: unknown"), "{said}");
+    let refused = world.runtime.dial(([10, 244, 1, 2], 80).into()).await.err().map(|error| error.kind());
+    assert_eq!(refused, Some(io::ErrorKind::ConnectionRefused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_attach_is_to_see_what_comes_from_now_on() {
+    let world = world();
+    let id = world.start(json!({ "mini.dev/exit-after.c": "5s" })).await;
+    let mut process = world.runtime.attach(&id).await.unwrap();
+    let mut seen = String::new();
+    process.stdout.read_to_string(&mut seen).await.unwrap();
+    assert_eq!((seen.as_str(), process.exit.await), ("exited with code 0\n", Ok(0)));
+    assert!(matches!(world.runtime.attach(&id).await.err(), Some(RuntimeError::NotFound(_))), "it has ended");
 }

@@ -1,0 +1,31 @@
+//! How a connection that cannot be made is told: clients know Go's words for it, and look for them.
+
+use std::{fmt::Display, io};
+
+/// `dial tcp 10.244.1.2:80: connect: connection refused`.
+#[must_use]
+pub fn failure(address: impl Display, error: &io::Error) -> String {
+    let why = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connect: connection refused",
+        io::ErrorKind::ConnectionReset => "connect: connection reset by peer",
+        io::ErrorKind::HostUnreachable => "connect: no route to host",
+        io::ErrorKind::NetworkUnreachable => "connect: network is unreachable",
+        io::ErrorKind::TimedOut => "i/o timeout",
+        _ => return format!("dial tcp {address}: {error}"),
+    };
+    format!("dial tcp {address}: {why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_in_gos_words() {
+        let told = |kind: io::ErrorKind| failure("10.244.1.2:80", &io::Error::from(kind));
+        assert_eq!(told(io::ErrorKind::ConnectionRefused), "dial tcp 10.244.1.2:80: connect: connection refused");
+        assert_eq!(told(io::ErrorKind::TimedOut), "dial tcp 10.244.1.2:80: i/o timeout");
+        let odd = failure("a", &io::Error::other("too many open files"));
+        assert_eq!(odd, "dial tcp a: too many open files");
+    }
+}

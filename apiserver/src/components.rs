@@ -1,0 +1,143 @@
+//! The components beside the API server, and how they are: asked over HTTP when somebody wants to know, and never remembered.
+
+use std::{future::Future, io, net::SocketAddr, str::FromStr, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+use futures::future::join_all;
+use http_body_util::{BodyExt, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use mini_api::dial::failure;
+use mini_daemon::tasks::detach;
+use tokio::{net::TcpStream, time::timeout};
+
+/// How long a component may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// What is said of one that takes longer, in Go's words.
+const TOO_LATE: &str = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
+/// The longest answer that is read, in bytes.
+const LONGEST: usize = 10 * 1024;
+/// What upstream calls the store.
+const STORE: &str = "etcd-0";
+
+/// A component that serves /healthz.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// Such as `scheduler`.
+    pub name: String,
+    /// Where it serves it.
+    pub address: SocketAddr,
+}
+
+impl FromStr for Component {
+    type Err = String;
+
+    /// Reads `NAME=ADDRESS`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, address) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("it must be NAME=ADDRESS")?;
+        let address = address.parse().map_err(|_| format!("{address:?} is no address, such as 127.0.0.1:10259"))?;
+        Ok(Self { name: name.to_owned(), address })
+    }
+}
+
+/// How a component was when it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkup {
+    /// The component.
+    pub name: String,
+    /// Whether it is well.
+    pub healthy: bool,
+    /// What it said, or why it said nothing.
+    pub message: String,
+    /// What kept it from being asked.
+    pub error: String,
+}
+
+/// How all of them are, and the store, which has answered when `store` ends. They are asked at once.
+pub async fn check(components: &[Component], store: impl Future<Output = Result<(), mini_store::Error>>) -> Vec<Checkup> {
+    let (mut all, store) = tokio::join!(join_all(components.iter().map(ask)), timeout(PATIENCE, store));
+    let error = match store {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("context deadline exceeded".to_owned()),
+    };
+    let message = if error.is_none() { "ok" } else { "" };
+    let (healthy, message, error) = (error.is_none(), message.to_owned(), error.unwrap_or_default());
+    all.push(Checkup { name: STORE.to_owned(), healthy, message, error });
+    all
+}
+
+async fn ask(component: &Component) -> Checkup {
+    let answer = timeout(PATIENCE, health(component.address)).await.unwrap_or_else(|_| Err(TOO_LATE.to_owned()));
+    let (healthy, message) = match answer {
+        Ok((200..400, said)) => (true, said),
+        Ok((code, _)) => (false, format!("HTTP probe failed with statuscode: {code}")),
+        Err(why) => (false, format!("Get \"http://{}/healthz\": {why}", component.address)),
+    };
+    Checkup { name: component.name.clone(), healthy, message, error: String::new() }
+}
+
+/// What /healthz answers there: the code and the body. Or why there is no answer, in Go's words.
+async fn health(address: SocketAddr) -> Result<(u16, String), String> {
+    let stream = TcpStream::connect(address).await.map_err(|error: io::Error| failure(address, &error))?;
+    let words = |error: hyper::Error| if error.is_incomplete_message() { "EOF".to_owned() } else { error.to_string() };
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
+    detach("checkup", async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a checkup ended badly");
+        }
+    });
+    let request = Request::get("/healthz").header(header::HOST, address.to_string()).body(Body::empty());
+    let answer = sender.send_request(request.map_err(|error| error.to_string())?).await.map_err(words)?;
+    let code = answer.status().as_u16();
+    let body = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|error| error.to_string())?;
+    Ok((code, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, http::StatusCode, routing::get};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn a_component_is_a_name_and_an_address() {
+        let scheduler: Component = "scheduler=127.0.0.1:10259".parse().unwrap();
+        assert_eq!((scheduler.name.as_str(), scheduler.address.port()), ("scheduler", 10259));
+        for wrong in ["scheduler", "=127.0.0.1:1", "scheduler=10259"] {
+            assert!(wrong.parse::<Component>().is_err(), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_answers_is_healthy_and_who_does_not_says_why() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let sick = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let at = |name: &str, address| Component { name: name.to_owned(), address };
+        let all = [at("a", listener.local_addr().unwrap()), at("b", sick.local_addr().unwrap()), at("c", nobody)];
+        detach("a", async { axum::serve(listener, Router::new().route("/healthz", get(|| async { "ok" }))).await });
+        let failing = Router::new().route("/healthz", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }));
+        detach("b", async { axum::serve(sick, failing).await });
+        let checkup = |name: &str, healthy, message: &str, error: &str| Checkup {
+            name: name.to_owned(),
+            healthy,
+            message: message.to_owned(),
+            error: error.to_owned(),
+        };
+        assert_eq!(
+            check(&all, async { Err(mini_store::Error::Closed) }).await,
+            [
+                checkup("a", true, "ok", ""),
+                checkup("b", false, "HTTP probe failed with statuscode: 500", ""),
+                checkup("c", false, &format!("Get \"http://{nobody}/healthz\": dial tcp {nobody}: connect: connection refused"), ""),
+                checkup("etcd-0", false, "", &mini_store::Error::Closed.to_string()),
+            ]
+        );
+        assert_eq!(check(&[], async { Ok(()) }).await, [checkup("etcd-0", true, "ok", "")]);
+    }
+}

@@ -1,0 +1,4 @@
+//! See `tests/src/fuzz/bodies.rs`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| mini_tests::fuzz::run("bodies", input));

@@ -1,0 +1,217 @@
+//! A runtime for these tests: simulated containers in which a few commands run, in a network where a few ports answer.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::FutureExt;
+use hyper::{Request, Response, StatusCode, body::Incoming, service::service_fn};
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Pod;
+use mini_daemon::tasks::detach;
+use mini_kubelet::runtime::{
+    ContainerRuntime, Hints, Image, Listing, LogOptions, LogStream, Now, Process, RuntimeError, StartRequest, Stream, simulated::Simulated,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, duplex, empty, sink},
+    sync::watch,
+};
+
+/// Sends back what it gets, until that ends.
+pub(crate) const ECHO: u16 = 7;
+/// Speaks HTTP.
+pub(crate) const HTTP: u16 = 80;
+/// How much fits into a pipe: less than what is sent through it, so that both sides must wait for each other.
+const PIPE: usize = 4096;
+
+/// How many commands and connections there are.
+#[derive(Clone, Default)]
+pub(crate) struct Alive(Arc<AtomicUsize>);
+
+/// One of them.
+struct Life(Arc<AtomicUsize>);
+
+impl Alive {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn begin(&self) -> Life {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Life(self.0.clone())
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The runtime.
+pub(crate) struct Scripted {
+    containers: Simulated,
+    alive: Alive,
+}
+
+impl Scripted {
+    pub(crate) fn new(hints: Hints, now: Now, alive: Alive) -> Self {
+        Self { containers: Simulated::new(hints, now, Duration::ZERO, Duration::ZERO), alive }
+    }
+}
+
+#[async_trait::async_trait]
+impl ContainerRuntime for Scripted {
+    async fn pull(&self, node: &str, image: &str, pod: &Pod) -> Result<Image, RuntimeError> {
+        self.containers.pull(node, image, pod).await
+    }
+    async fn start(&self, request: StartRequest) -> Result<Arc<str>, RuntimeError> {
+        self.containers.start(request).await
+    }
+    async fn stop(&self, id: &str, grace: Duration) -> Result<(), RuntimeError> {
+        self.containers.stop(id, grace).await
+    }
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+        self.containers.remove(id).await
+    }
+    async fn list(&self, node: &str, pod: Option<&str>) -> Result<Listing, RuntimeError> {
+        self.containers.list(node, pod).await
+    }
+    async fn logs(&self, id: &str, options: LogOptions) -> Result<LogStream, RuntimeError> {
+        self.containers.logs(id, options).await
+    }
+    async fn attach(&self, id: &str) -> Result<Process, RuntimeError> {
+        self.containers.attach(id).await
+    }
+
+    async fn exec(&self, id: &str, command: &[String], tty: bool) -> Result<Process, RuntimeError> {
+        let life = self.alive.begin();
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        match words[..] {
+            // Writes what it reads.
+            ["cat"] => {
+                let (stdin, input) = duplex(PIPE);
+                let (stdout, output) = duplex(PIPE);
+                let work = detach("cat", async move {
+                    let _life = life;
+                    echo(input, output).await
+                });
+                Ok(process(stdin, stdout, empty(), async move { work.await.is_ok() }.map(|well| i32::from(!well))))
+            }
+            // Complains and ends with the code it was given.
+            ["fail", code] => {
+                let code: i32 = code.parse().unwrap_or(1);
+                let complaint = io::Cursor::new(b"no\n".to_vec());
+                Ok(process(sink(), empty(), complaint, async move { code }.inspect(move |_| drop(life))))
+            }
+            // Tells how big its terminal is, whenever that changes.
+            ["size"] => {
+                let (resize, mut sizes) = watch::channel(Default::default());
+                let (stdout, mut output) = duplex(PIPE);
+                detach("size", async move {
+                    let _life = life;
+                    while sizes.changed().await.is_ok() {
+                        let size: mini_kubelet::runtime::Size = *sizes.borrow_and_update();
+                        let told = format!("{}x{} tty={tty}\n", size.width, size.height);
+                        if output.write_all(told.as_bytes()).await.is_err() {
+                            break;
+                        }
+                    }
+                });
+                Ok(Process { resize, ..process(sink(), stdout, empty(), async { 0 }) })
+            }
+            _ => self.containers.exec(id, command, tty).await,
+        }
+    }
+
+    async fn dial(&self, address: SocketAddr) -> io::Result<Box<dyn Stream>> {
+        let (ours, theirs) = duplex(PIPE);
+        let life = self.alive.begin();
+        match address.port() {
+            ECHO => detach("echo", async move {
+                let _life = life;
+                let (input, output) = tokio::io::split(theirs);
+                echo(input, output).await;
+            }),
+            HTTP => detach("http", async move {
+                let life = Arc::new(life);
+                let service = service_fn(|request| serve(request, life.clone()));
+                let serving = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service);
+                let _ = serving.with_upgrades().await;
+            }),
+            _ => return self.containers.dial(address).await,
+        };
+        Ok(Box::new(ours))
+    }
+}
+
+fn process(
+    stdin: impl tokio::io::AsyncWrite + Send + Unpin + 'static,
+    stdout: impl tokio::io::AsyncRead + Send + Unpin + 'static,
+    stderr: impl tokio::io::AsyncRead + Send + Unpin + 'static,
+    exit: impl Future<Output = i32> + Send + 'static,
+) -> Process {
+    Process {
+        stdin: Box::new(stdin),
+        stdout: Box::new(stdout),
+        stderr: Box::new(stderr),
+        resize: watch::Sender::default(),
+        exit: exit.map(Ok).boxed(),
+    }
+}
+
+/// Sends back what comes until it ends, and then ends too.
+async fn echo(mut input: impl tokio::io::AsyncRead + Unpin, mut output: impl tokio::io::AsyncWrite + Unpin) {
+    let _ = tokio::io::copy(&mut input, &mut output).await;
+    let _ = output.shutdown().await;
+}
+
+/// A small web server: it says what it was asked, and what it got.
+async fn serve(mut request: Request<Incoming>, life: Arc<Life>) -> Result<Response<String>, hyper::Error> {
+    use http_body_util::BodyExt;
+    let header = |request: &Request<Incoming>, name: &str| {
+        request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned()
+    };
+    let mut response = Response::new(String::new());
+    match request.uri().path() {
+        "/login" => {
+            *response.status_mut() = StatusCode::FOUND;
+            response.headers_mut().insert("location", hyper::header::HeaderValue::from_static("/welcome?from=login"));
+        }
+        "/echo" if request.headers().contains_key("upgrade") => {
+            let upgrade = hyper::upgrade::on(&mut request);
+            detach("upgraded", async move {
+                let _life = life;
+                if let Ok(upgraded) = upgrade.await {
+                    let (input, output) = tokio::io::split(TokioIo::new(upgraded));
+                    echo(input, output).await;
+                }
+            });
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            for (name, value) in [("connection", "upgrade"), ("upgrade", "echo")] {
+                response.headers_mut().insert(name, hyper::header::HeaderValue::from_static(value));
+            }
+        }
+        "/echo" => *response.body_mut() = String::from_utf8_lossy(&request.into_body().collect().await?.to_bytes()).into_owned(),
+        _ => {
+            let (uri, authorization) = (header(&request, "x-forwarded-uri"), header(&request, "authorization"));
+            response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("text/plain"));
+            response.headers_mut().insert("keep-alive", hyper::header::HeaderValue::from_static("timeout=5"));
+            *response.body_mut() = format!("{} {} as {uri}, {authorization}", request.method(), request.uri());
+        }
+    }
+    Ok(response)
+}
+
+/// Reads a stream to its end.
+pub(crate) async fn read_all(mut stream: impl tokio::io::AsyncRead + Unpin) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.expect("it can be read");
+    bytes
+}
