@@ -124,7 +124,7 @@ impl Scheduler {
         let attempt = self.queue.pop()?;
         let pod = attempt.pod.clone();
         let outcome = cycle::schedule(Case { pod: &pod, cluster: &self.cluster }, Draw { random, start: self.start });
-        self.start = outcome.next_start;
+        self.start = outcome.search.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
         match outcome.decision {
             Decision::Place(placement) => {
@@ -248,7 +248,7 @@ impl Scheduler {
 
 /// Wakes the pods that a change helps.
 fn wake(queue: &mut Queue, cluster: &Cluster, change: Change<'_>, now: Duration) {
-    queue.wake(now, PluginSet::minding(change), |pod, asked| asked.helped_by(Case { pod, cluster }, change));
+    queue.wake(now, PluginSet::minding(change), || change.to_string(), |pod, asked| asked.helped_by(Case { pod, cluster }, change));
 }
 
 #[cfg(test)]
