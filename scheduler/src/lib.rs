@@ -17,16 +17,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     bind::{BindJob, Hands, ReportJob},
+    desk::Questions,
     node::NodeView,
     pod::PodView,
-    scheduler::{Input, Scheduler, Work},
+    scheduler::{Input, Moment, Scheduler, Work},
 };
 
+pub use crate::desk::Desk;
+
+pub mod account;
 pub mod amounts;
 mod bind;
 pub mod cluster;
 pub mod cycle;
+mod desk;
 pub mod diagnosis;
+pub mod explain;
 pub mod framework;
 mod meta;
 pub mod namespace;
@@ -34,6 +40,7 @@ pub mod node;
 pub mod plugins;
 pub mod pod;
 pub mod queue;
+mod record;
 mod scheduler;
 pub mod snapshot;
 mod watch;
@@ -81,15 +88,16 @@ impl Default for Config {
 /// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.
 pub const AGENT: &str = "kube-scheduler";
 
-/// Schedules pods until the token of `tasks` is cancelled. Outages of the API server are waited out.
+/// Schedules pods, and answers what is asked at the desk, until the token of `tasks` is cancelled. Outages of the API server are waited
+/// out.
 ///
 /// # Errors
 /// When a task dies, which would be a defect.
-pub fn run(client: Client, config: Config, tasks: Tasks) -> Running {
-    Box::pin(start(client, config, tasks))
+pub fn run(client: Client, config: Config, desk: Desk, tasks: Tasks) -> Running {
+    Box::pin(start(client, config, desk, tasks))
 }
 
-async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Result<()> {
+async fn start(client: Client, config: Config, desk: Desk, mut tasks: Tasks) -> anyhow::Result<()> {
     let token = tasks.token();
     token.run_until_cancelled(connect::wait_ready(&client)).await.transpose()?;
     let (inputs, received) = mpsc::channel(INPUTS);
@@ -108,7 +116,7 @@ async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Resu
     tasks.spawn("watch of pods", until(token.clone(), watch_pods));
     tasks.spawn("binding", until(token.clone(), hands.clone().bind_all(bind_jobs, config.bind_workers)));
     tasks.spawn("reporting", until(token.clone(), hands.report_all(report_jobs)));
-    tasks.spawn("scheduling", until(token, drive(Scheduler::new(config.scheduler_name), received, binds, reports)));
+    tasks.spawn("scheduling", until(token, drive(Scheduler::new(config.scheduler_name), received, desk.open(), binds, reports)));
     tasks.join().await
 }
 
@@ -124,10 +132,11 @@ async fn wake_at(time: Option<Instant>) {
     }
 }
 
-/// The loop: news first, then one pod at a time, for as long as bindings can be taken.
+/// The loop: news first, then questions, then one pod at a time, for as long as bindings can be taken.
 async fn drive(
     mut scheduler: Scheduler,
     mut inputs: mpsc::Receiver<Input>,
+    mut questions: Questions,
     binds: mpsc::Sender<BindJob>,
     reports: mpsc::UnboundedSender<ReportJob>,
 ) {
@@ -145,6 +154,11 @@ async fn drive(
                 batch.drain(..).for_each(|input| scheduler.apply(input, now));
             }
             () = wake_at(due) => scheduler.tick(started.elapsed()),
+            (question, answer) = questions.next() => {
+                let now = Moment { elapsed: started.elapsed(), time: clock::now() };
+                // Whoever asked may have gone.
+                let _ = answer.send(scheduler.explain(question, now));
+            }
             slot = binds.reserve(), if scheduler.is_ready() => {
                 let Ok(slot) = slot else { return };
                 let reported = match scheduler.schedule_one(started.elapsed(), clock::random()) {
@@ -225,7 +239,7 @@ mod tests {
             token.cancel();
             all
         };
-        let both = async { tokio::join!(run(client, Config::default(), tasks), collect) };
+        let both = async { tokio::join!(run(client, Config::default(), Desk::default(), tasks), collect) };
         let (ended, all) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
         ended.unwrap();
 

@@ -10,14 +10,20 @@ use std::{
 use kube::runtime::watcher::Event;
 
 use crate::{
+    account::{Account, Extent},
     cluster::{Cluster, Kind},
     cycle::{self, Decision, Draw},
     framework::{Case, Change, PluginSet},
     node::NodeInfo,
     pod::{PodInfo, Uid},
     queue::{Attempt, Queue},
+    record::{Record, Records},
     snapshot::{Gone, NodeRef},
 };
+
+mod why;
+
+pub(crate) use self::why::{Moment, Question, Unanswered};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -63,6 +69,8 @@ pub(crate) struct Scheduler {
     cluster: Cluster,
     /// Pods whose binding is on its way.
     binding: HashMap<Uid, Attempt>,
+    /// What was decided about pods that were placed.
+    records: Records,
     /// The row at which the next cycle begins.
     start: usize,
     nodes: Relist<Arc<str>>,
@@ -129,6 +137,8 @@ impl Scheduler {
         match outcome.decision {
             Decision::Place(placement) => {
                 let node = self.cluster.nodes.node(placement.row).info().name.clone();
+                let account = Account::of(&self.cluster, &outcome.search, &outcome.scores, Some(placement.row), Extent::KEPT);
+                self.records.keep(Record::of(&attempt, &node, now, account));
                 tracing::debug!(
                     %pod, attempt = attempt.number, %node, score = placement.score, feasible = placement.feasible,
                     evaluated = placement.evaluated, nodes = self.cluster.nodes.len(), active, backoff, unschedulable, "chosen"
@@ -184,13 +194,19 @@ impl Scheduler {
             }
             Event::InitDone => {
                 let seen = std::mem::take(&mut self.pods.seen);
-                let known = self.queue.uids().chain(self.cluster.nodes.uids());
-                let gone: Vec<_> = known.filter(|uid| !seen.contains(*uid)).cloned().collect();
-                gone.iter().for_each(|uid| self.pod_gone(uid, now));
+                let known = self.queue.uids().chain(self.cluster.nodes.uids()).chain(self.records.uids());
+                let gone: HashSet<_> = known.filter(|uid| !seen.contains(*uid)).cloned().collect();
+                for uid in &gone {
+                    self.records.forget(uid);
+                    self.pod_gone(uid, now);
+                }
                 self.pods.synced = true;
             }
             Event::Apply(pod) => self.pod_applied(pod, now),
-            Event::Delete(pod) => self.pod_gone(&pod.uid, now),
+            Event::Delete(pod) => {
+                self.records.forget(&pod.uid);
+                self.pod_gone(&pod.uid, now);
+            }
         }
     }
 

@@ -108,6 +108,12 @@ enum Part {
 }
 
 impl Registry {
+    /// The components beside which it works.
+    #[must_use]
+    pub fn components(&self) -> &[Component] {
+        &self.components
+    }
+
     /// The registry of a table, beside which these components work.
     #[must_use]
     pub fn new(table: Arc<[Kind]>, cache: Arc<Cache>, store: Arc<dyn Store>, tokens: Tokens, components: Vec<Component>) -> Self {
