@@ -139,7 +139,7 @@ mod tests {
         let waiting = wanting("p", 2000, 0);
         for (gone, want) in [("a", false), ("b", true)] {
             let pod = cluster.nodes.remove_pod(&gone.into()).unwrap().pod;
-            let case = Case { pod: &waiting, cluster: &cluster };
+            let case = Case::new(&waiting, &cluster);
             assert_eq!(PLUGIN.helped_by(case, Change::PodGone(cluster.nodes.node(0), &pod)), want);
         }
     }
