@@ -59,6 +59,12 @@ impl Component {
 
     /// What the component is started with.
     pub(crate) fn arguments(&self, home: &Home, settings: &Settings) -> Vec<OsString> {
+        let mut arguments = self.own_arguments(home, settings);
+        arguments.extend(settings.extra.iter().filter_map(|extra| extra.argument(self)));
+        arguments
+    }
+
+    fn own_arguments(&self, home: &Home, settings: &Settings) -> Vec<OsString> {
         let kubeconfig = || [OsString::from("--kubeconfig"), home.kubeconfig().into()];
         match self {
             Self::Apiserver => {
@@ -106,8 +112,8 @@ mod tests {
     #[test]
     fn command_lines() {
         let home = Home::new("/h".into());
-        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL };
-        let old = Settings { admin: AdminPorts::default(), ..settings };
+        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL, extra: Vec::new() };
+        let old = Settings { admin: AdminPorts::default(), extra: vec!["scheduler.v=2".parse().unwrap()], ..settings };
         let line_of =
             |component: Component, settings: &Settings| component.arguments(&home, settings).join(" ".as_ref()).into_string().unwrap();
         let line = |component: Component| line_of(component, &settings);
@@ -117,7 +123,7 @@ mod tests {
         assert_eq!(line(Component::Scheduler), "--kubeconfig /h/kubeconfig --admin-listen 127.0.0.1:10259");
         assert_eq!(line(Component::Controllers), "--kubeconfig /h/kubeconfig --admin-listen 127.0.0.1:10257");
         assert_eq!(line_of(Component::Apiserver, &old), listen);
-        assert_eq!(line_of(Component::Scheduler, &old), "--kubeconfig /h/kubeconfig");
+        assert_eq!(line_of(Component::Scheduler, &old), "--kubeconfig /h/kubeconfig --v=2");
         assert_eq!(line(Component::Kubelet("n1".into())), "--kubeconfig /h/kubeconfig --node-name n1");
     }
 }

@@ -36,6 +36,11 @@ macro_rules! labs {
 }
 
 labs! {
+    create_flow
+    failover
+    placement
+    rollback
+    rolling_update
     scale
 }
 
