@@ -24,10 +24,12 @@ use crate::{
 
 pub mod amounts;
 mod bind;
+pub mod cluster;
 pub mod cycle;
 pub mod diagnosis;
 pub mod framework;
 mod meta;
+pub mod namespace;
 pub mod node;
 pub mod plugins;
 pub mod pod;
@@ -98,7 +100,10 @@ async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Resu
     let hands = Hands { client: client.clone(), recorder, inputs: inputs.clone() };
 
     let watch_nodes = watch::watch(Api::<NodeView>::all(client.clone()), Input::Node, inputs.clone());
-    let watch_pods = watch::watch(Api::<PodView>::all(client), Input::Pod, inputs);
+    let watch_pods = watch::watch(Api::<PodView>::all(client.clone()), Input::Pod, inputs.clone());
+    for (name, mirror) in watch::mirrors(&client, &inputs) {
+        tasks.spawn(format!("watch of {name}"), until(token.clone(), mirror));
+    }
     tasks.spawn("watch of nodes", until(token.clone(), watch_nodes));
     tasks.spawn("watch of pods", until(token.clone(), watch_pods));
     tasks.spawn("binding", until(token.clone(), hands.clone().bind_all(bind_jobs, config.bind_workers)));
@@ -190,6 +195,7 @@ mod tests {
                 json!([{"metadata": {"name": "n1", "resourceVersion": "1"}, "status": {"allocatable": allocatable}}])
             }
             "/api/v1/pods" => json!([pod("web", "1"), pod("huge", "100")]),
+            path if path.starts_with("/api") => json!([]),
             _ => return "ok".into_response(),
         };
         json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "9"}, "items": items}).to_string().into_response()

@@ -3,9 +3,9 @@
 use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm};
 
 use crate::{
-    framework::{Plugin, Refusal, scale},
+    framework::{Case, Filter, Plugin, Refusal, Score},
     node::NodeInfo,
-    pod::PodInfo,
+    pod::Wants,
     snapshot::NodeRef,
 };
 
@@ -18,51 +18,63 @@ impl Plugin for NodeAffinity {
         "NodeAffinity"
     }
 
-    /// When every required term names its nodes, as those of DaemonSet pods do.
-    fn narrow<'p>(&self, pod: &'p PodInfo) -> Option<Vec<&'p str>> {
-        let mut names = Vec::new();
-        for term in pod.wants.required.as_ref()? {
-            let mut of_term: Option<Vec<&str>> = None;
-            for field in term.match_fields.iter().flatten().filter(|field| field.key == "metadata.name" && field.operator == "In") {
-                let values: Vec<&str> = field.values.iter().flatten().map(String::as_str).collect();
-                of_term = Some(match of_term {
-                    None => values,
-                    Some(before) => before.into_iter().filter(|name| values.contains(name)).collect(),
-                });
+    fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
+        let wants = &case.pod.wants;
+        if wants.selector.is_empty() && wants.required.is_none() {
+            return Filter::Nothing;
+        }
+        let look = move |node: NodeRef<'_>| {
+            if wants.allow(node.info()) {
+                return Ok(());
             }
-            names.extend(of_term?);
+            Err(Refusal::unresolvable("node(s) didn't match Pod's node affinity/selector"))
+        };
+        match wants.required.as_deref().and_then(named) {
+            Some(names) => Filter::Among(names, Box::new(look)),
+            None => Filter::each(look),
         }
-        names.sort_unstable();
-        names.dedup();
-        Some(names)
     }
 
-    fn filters(&self, pod: &PodInfo) -> bool {
-        !pod.wants.selector.is_empty() || pod.wants.required.is_some()
-    }
-
-    fn filter(&self, pod: &PodInfo, node: NodeRef<'_>) -> Result<(), Refusal> {
-        let (wants, node) = (&pod.wants, node.info());
-        let selected = wants.selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
-        if selected && wants.required.as_ref().is_none_or(|terms| terms.iter().any(|term| term_matches(term, node))) {
-            return Ok(());
-        }
-        Err(Refusal::unresolvable("node(s) didn't match Pod's node affinity/selector"))
-    }
-
-    fn weight(&self, pod: &PodInfo) -> i64 {
-        if pod.wants.preferred.is_empty() { 0 } else { 2 }
+    fn weight(&self) -> i64 {
+        2
     }
 
     /// The weights of the preferences that match.
-    fn score(&self, pod: &PodInfo, node: NodeRef<'_>) -> i64 {
-        let matching = pod.wants.preferred.iter().filter(|preferred| term_matches(&preferred.preference, node.info()));
-        matching.map(|preferred| i64::from(preferred.weight)).sum()
+    fn score<'c>(&self, case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
+        let preferred = &case.pod.wants.preferred;
+        let sum = move |node: NodeRef<'_>| {
+            let matching = preferred.iter().filter(|preferred| term_matches(&preferred.preference, node.info()));
+            matching.map(|preferred| i64::from(preferred.weight)).sum()
+        };
+        (!preferred.is_empty()).then(|| Score::scaled(sum, false))
     }
+}
 
-    fn normalize(&self, scores: &mut [i64]) {
-        scale(scores, false);
+impl Wants {
+    /// Whether `spec.nodeSelector` and the required node affinity allow this node.
+    pub(crate) fn allow(&self, node: &NodeInfo) -> bool {
+        self.selector.iter().all(|(key, value)| node.labels.get(key) == Some(value))
+            && self.required.as_ref().is_none_or(|terms| terms.iter().any(|term| term_matches(term, node)))
     }
+}
+
+/// The nodes that are named, when every required term names its nodes, as those of DaemonSet pods do.
+fn named(required: &[NodeSelectorTerm]) -> Option<Vec<&str>> {
+    let mut names = Vec::new();
+    for term in required {
+        let mut of_term: Option<Vec<&str>> = None;
+        for field in term.match_fields.iter().flatten().filter(|field| field.key == "metadata.name" && field.operator == "In") {
+            let values: Vec<&str> = field.values.iter().flatten().map(String::as_str).collect();
+            of_term = Some(match of_term {
+                None => values,
+                Some(before) => before.into_iter().filter(|name| values.contains(name)).collect(),
+            });
+        }
+        names.extend(of_term?);
+    }
+    names.sort_unstable();
+    names.dedup();
+    Some(names)
 }
 
 /// All of a term's requirements hold; an empty term matches nothing.
@@ -98,7 +110,7 @@ mod tests {
     use k8s_openapi::api::core::v1::PreferredSchedulingTerm;
 
     use super::*;
-    use crate::framework::testing::{node, pod, refusal, table};
+    use crate::framework::testing::{cluster, node, pod, refusal, score};
 
     fn requirement(key: &str, operator: &str, values: &[&str]) -> NodeSelectorRequirement {
         let values = Some(values.iter().map(|value| (*value).to_owned()).collect());
@@ -161,7 +173,7 @@ mod tests {
             let mut pod = pod("p");
             pod.wants.selector = zone.map(|zone| ("zone".to_owned(), zone.to_owned())).into_iter().collect();
             pod.wants.required = required;
-            assert_eq!(refusal(PLUGIN, &pod, &table(labelled(), [])), want);
+            assert_eq!(refusal(PLUGIN, &pod, &cluster(labelled(), [])), want);
         }
     }
 
@@ -174,11 +186,8 @@ mod tests {
             (vec![named(&["b"]), labels(&[requirement("zone", "Exists", &[])])], None),
             (vec![twice], Some(vec!["b"])),
         ] {
-            let mut pod = pod("p");
-            pod.wants.required = Some(terms);
-            assert_eq!(PLUGIN.narrow(&pod), want);
+            assert_eq!(super::named(&terms), want);
         }
-        assert_eq!(PLUGIN.narrow(&pod("p")), None);
     }
 
     #[test]
@@ -186,6 +195,6 @@ mod tests {
         let mut pod = pod("p");
         let prefer = |weight, key| PreferredSchedulingTerm { weight, preference: labels(&[requirement(key, "Exists", &[])]) };
         pod.wants.preferred = vec![prefer(10, "zone"), prefer(5, "cores"), prefer(80, "none")];
-        assert_eq!((PLUGIN.weight(&pod), PLUGIN.score(&pod, table(labelled(), []).node(0))), (2, 15));
+        assert_eq!(score(PLUGIN, &pod, &cluster(labelled(), [])), Some(15));
     }
 }
