@@ -37,6 +37,8 @@ macro_rules! labs {
 
 labs! {
     scale
+    daemonset
+    statefulset
 }
 
 /// The name of a lab's folder.
