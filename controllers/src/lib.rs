@@ -7,6 +7,7 @@ mod cache;
 mod config;
 mod controller;
 mod freshness;
+mod history;
 mod ownership;
 mod pods;
 mod protection;
@@ -46,6 +47,8 @@ macro_rules! controllers {
 controllers! {
     deployment,
     replicaset,
+    statefulset,
+    daemonset,
     garbage_collector,
     namespace,
     node_lifecycle,
