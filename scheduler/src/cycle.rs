@@ -55,7 +55,7 @@ pub struct Placement {
 /// Chooses a node for a pod.
 #[must_use]
 pub fn schedule(case: Case<'_>, draw: Draw) -> Outcome {
-    let search = Search::run(case, draw.start, feasible_nodes_to_find(case.cluster.nodes.len()));
+    let search = Search::run(case, draw.start, feasible_nodes_to_find(case.cluster.nodes.len(), case.profile.percentage_of_nodes_to_score));
     if search.feasible.is_empty() {
         return Outcome { decision: Decision::Refuse(search.diagnose(case)), search, scores: Scores::default() };
     }
@@ -89,14 +89,14 @@ impl Search {
     pub fn run(case: Case<'_>, start: usize, wanted: usize) -> Self {
         let mut search = Self { next_start: start, ..Self::default() };
         let mut filters = Vec::with_capacity(PLUGINS.len());
-        for (index, plugin) in PLUGINS.iter().enumerate() {
-            match plugin.filter(case) {
+        for index in &case.profile.filters {
+            match PLUGINS[*index].filter(case) {
                 Filter::Nothing => {}
                 Filter::All(refusal) => {
-                    search.refused_all = Some((index, refusal));
+                    search.refused_all = Some((*index, refusal));
                     return search;
                 }
-                filter => filters.push((index, filter)),
+                filter => filters.push((*index, filter)),
             }
         }
         let table = &case.cluster.nodes;
@@ -142,7 +142,7 @@ impl Search {
     /// Puts the refusals of all nodes into words.
     #[must_use]
     pub fn diagnose(&self, case: Case<'_>) -> Diagnosis {
-        let Case { pod, cluster } = case;
+        let Case { pod, cluster, .. } = case;
         let nodes = cluster.nodes.len();
         let (mut reasons, mut useless, mut refused_by) = (Reasons::default(), Reasons::default(), PluginSet::default());
         let not_helpful = Reason::from("Preemption is not helpful for scheduling");
@@ -180,12 +180,13 @@ pub(crate) fn beyond(plugin: usize) -> Reason {
     format!("node(s) didn't satisfy plugin(s) [{}]", PLUGINS[plugin].name()).into()
 }
 
-/// Upstream's adaptive sampling: of 100 nodes all, of 500 46 %, of 5,000 10 %, never less than 5 % or 100 nodes.
-fn feasible_nodes_to_find(nodes: usize) -> usize {
+/// Where no percentage is given, upstream's adaptive sampling: of 100 nodes all, of 500 46 %, of 5,000 10 %, never less than 5 % or
+/// 100 nodes.
+fn feasible_nodes_to_find(nodes: usize, percentage: usize) -> usize {
     if nodes < ENOUGH_NODES {
         return nodes;
     }
-    let percentage = 50_usize.saturating_sub(nodes / 125).max(5);
+    let percentage = if percentage == 0 { 50_usize.saturating_sub(nodes / 125).max(5) } else { percentage };
     (nodes * percentage / 100).max(ENOUGH_NODES)
 }
 
@@ -214,13 +215,12 @@ impl Scores {
     #[must_use]
     pub fn of(case: Case<'_>, rows: &[usize]) -> Self {
         let mut all = Self { columns: Vec::new(), totals: vec![0; rows.len()] };
-        for (index, plugin) in PLUGINS.iter().enumerate() {
-            let Some(score) = plugin.score(case, rows) else { continue };
+        for (index, weight) in &case.profile.scorers {
+            let Some(score) = PLUGINS[*index].score(case, rows) else { continue };
             let mut scores: Vec<i64> = rows.iter().map(|row| (score.look)(case.cluster.nodes.node(*row))).collect();
             (score.normalize)(&mut scores);
-            let weight = plugin.weight();
             all.totals.iter_mut().zip(&scores).for_each(|(total, score)| *total += weight * score);
-            all.columns.push(Column { plugin: index, weight, scores });
+            all.columns.push(Column { plugin: *index, weight: *weight, scores });
         }
         all
     }
@@ -252,7 +252,7 @@ mod tests {
 
     /// One cycle in a cluster.
     fn schedule(cluster: &Cluster, pod: &PodInfo, draw: Draw) -> Outcome {
-        super::schedule(Case { pod, cluster }, draw)
+        super::schedule(Case::new(pod, cluster), draw)
     }
 
     /// The recorded cluster: three nodes and a tainted one.
@@ -388,7 +388,10 @@ mod tests {
     #[test]
     fn big_clusters_are_sampled_in_turn() {
         for (nodes, want) in [(5, 5), (99, 99), (100, 100), (500, 230), (1000, 420), (5000, 500), (20_000, 1000)] {
-            assert_eq!(feasible_nodes_to_find(nodes), want);
+            assert_eq!(feasible_nodes_to_find(nodes, 0), want);
+        }
+        for (percentage, want) in [(1, 100), (20, 200), (100, 1000)] {
+            assert_eq!(feasible_nodes_to_find(1000, percentage), want);
         }
         let mut cluster = Cluster::default();
         for index in 0..500 {

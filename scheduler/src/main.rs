@@ -8,9 +8,9 @@ use mini_scheduler::{Args, Desk};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    let Args { process, connect, config } = Args::parse();
+    let Args { process, connect, election, config } = Args::parse();
     let desk = Desk::default();
     process::run_with("mini-scheduler", &process, desk.clone().routes(), |tasks| {
-        Box::pin(async move { mini_scheduler::run(connect.client(mini_scheduler::AGENT).await?, config, desk, tasks).await })
+        Box::pin(async move { mini_scheduler::lead(connect.client(mini_scheduler::AGENT).await?, election, config, desk, tasks).await })
     })
 }

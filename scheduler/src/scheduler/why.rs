@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::Scheduler;
+use super::{Scheduler, profile_of};
 use crate::{
     explain::{Basis, Explanation, State, Story, explain, recall},
     framework::Case,
@@ -66,22 +66,27 @@ impl Scheduler {
             return Err(Unanswered::NotReady);
         }
         match question {
-            Question::WhatIf(pod) if pod.scheduler != self.name => Err(Unanswered::NotMine(pod.scheduler)),
-            Question::WhatIf(pod) => Ok(explain(Case { pod: &pod, cluster: &self.cluster })),
+            Question::WhatIf(pod) => self.anew(&pod),
             Question::Pod(namespace, name) => self.explain_pod(&namespace, &name, now),
         }
     }
 
     fn explain_pod(&mut self, namespace: &str, name: &str, now: Moment) -> Result<Explanation, Unanswered> {
         if let Some((pod, past, place)) = self.queue.named(namespace, name) {
-            return Ok(waiting(explain(Case { pod, cluster: &self.cluster }), past, place, now));
+            return Ok(waiting(self.anew(pod)?, past, place, now));
         }
         if let Some(record) = self.records.named(namespace, name) {
             return Ok(self.placed(record, now));
         }
         let held = self.cluster.nodes.pod_named(namespace, name).map(|(pod, node)| (pod.clone(), node.clone()));
         let (pod, node) = held.ok_or_else(|| Unanswered::Unknown(name.to_owned()))?;
-        Ok(self.judged_anew(&pod, &node))
+        self.as_if_loose(&pod, &node)
+    }
+
+    /// Looks at all nodes as they are now.
+    fn anew(&self, pod: &PodInfo) -> Result<Explanation, Unanswered> {
+        let profile = profile_of(&self.profiles, pod).ok_or_else(|| Unanswered::NotMine(pod.scheduler.clone()))?;
+        Ok(explain(Case { pod, cluster: &self.cluster, profile }))
     }
 
     fn placed(&self, record: &Record, now: Moment) -> Explanation {
@@ -99,13 +104,14 @@ impl Scheduler {
     }
 
     /// Looks at the nodes as if the pod had none. Its own place is free for as long as that takes.
-    fn judged_anew(&mut self, pod: &Arc<PodInfo>, node: &Arc<str>) -> Explanation {
+    fn as_if_loose(&mut self, pod: &Arc<PodInfo>, node: &Arc<str>) -> Result<Explanation, Unanswered> {
         let loose = PodInfo { node: None, ..PodInfo::clone(pod) };
         self.cluster.nodes.remove_pod(&pod.uid);
-        let mut told = explain(Case { pod: &loose, cluster: &self.cluster });
+        let told = self.anew(&loose);
         self.cluster.nodes.place(pod.clone(), node);
+        let mut told = told?;
         (told.state, told.node_name, told.note) = (State::Scheduled, Some(node.to_string()), Some(UNRECORDED.to_owned()));
-        told
+        Ok(told)
     }
 }
 
