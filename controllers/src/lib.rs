@@ -42,6 +42,7 @@ macro_rules! controllers {
 controllers! {
     deployment,
     replicaset,
+    replicationcontroller,
     garbage_collector,
     namespace,
     node_lifecycle,
