@@ -4,6 +4,8 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use mini_daemon::{connect::ConnectArgs, process::ProcessArgs};
 
+use crate::AddressPool;
+
 /// Makes spec true: Deployments, ReplicaSets, EndpointSlices, nodes, namespaces and garbage.
 #[derive(clap::Parser, Debug)]
 #[command(name = "mini-controllers", version)]
@@ -49,6 +51,11 @@ pub struct Config {
     /// How many endpoints one EndpointSlice may hold.
     #[arg(long, value_name = "N", default_value = "100")]
     pub max_endpoints_per_slice: NonZeroUsize,
+
+    /// Where the addresses of load balancers come from, as far as no cloud is at hand. The default is nobody's: it is set aside for
+    /// examples. Without a pool (`""`) Services of type LoadBalancer stay pending.
+    #[arg(long, value_name = "CIDR", default_value = "203.0.113.0/24")]
+    pub load_balancer_pool: AddressPool,
 
     /// How often quotas are counted although nothing seems to have changed.
     #[arg(long, value_name = "SECONDS", default_value = "5m", value_parser = seconds)]

@@ -3,6 +3,7 @@
 //! Adding a controller is one file and one word in the list below. This room must not know how objects are stored or what a
 //! node does with its pods; it knows the API and nothing else, and keeps no state that is not there.
 
+mod address_pool;
 mod cache;
 mod config;
 mod controller;
@@ -22,6 +23,7 @@ use anyhow::{Result, bail};
 use kube::Client;
 use mini_daemon::{process::Running, tasks::Tasks};
 
+pub use address_pool::AddressPool;
 pub use config::{Args, Config};
 use controller::{Controller, Shared, start};
 use reflectors::Reflectors;
@@ -51,6 +53,7 @@ controllers! {
     disruption,
     endpointslice,
     endpoints,
+    service_lb,
     serviceaccount,
     root_ca,
     resource_quota,
