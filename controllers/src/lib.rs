@@ -54,6 +54,7 @@ controllers! {
     endpointslice,
     endpoints,
     service_lb,
+    horizontal_pod_autoscaler,
     serviceaccount,
     root_ca,
     resource_quota,
