@@ -1,6 +1,6 @@
 //! Whose an object is: children are found by selector, and bound to their owner by a reference that only one controller may hold.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::{Resource, api::ApiResource};
@@ -76,6 +76,19 @@ where
     O: Object + Resource<DynamicType = ()>,
     K: Object,
 {
+    owners_by(sides, cache, |owner| selector(owner).map(Cow::Borrowed))
+}
+
+/// The same where a selector may have to be made, because the owner has it in another form.
+pub(crate) fn owners_by<'a, O, K>(
+    sides: impl Iterator<Item = &'a Arc<K>>,
+    cache: &Cache<O>,
+    selector: impl Fn(&O) -> Option<Cow<'_, LabelSelector>>,
+) -> Vec<Key>
+where
+    O: Object + Resource<DynamicType = ()>,
+    K: Object,
+{
     let mut keys = Vec::new();
     for meta in sides.map(|side| side.meta()) {
         let namespace = meta.namespace.as_deref().unwrap_or_default();
@@ -85,7 +98,7 @@ where
             None => {
                 let labels = meta.labels.clone().unwrap_or_default();
                 let matches = |owner: &O| {
-                    let selector = selector(owner).map(Selector::from_label_selector);
+                    let selector = selector(owner).map(|selector| Selector::from_label_selector(&selector));
                     matches!(selector, Some(Ok(selector)) if !selector.is_empty() && selector.matches(&labels))
                 };
                 let matching = cache.in_namespace(namespace).into_iter().filter(|owner| matches(owner));

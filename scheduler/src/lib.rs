@@ -97,7 +97,7 @@ pub const AGENT: &str = "kube-scheduler";
 /// As [`run`], and when another copy works in this one's place.
 pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks) -> Running {
     // Upstream speaks of the election, too, as the scheduler its pods name.
-    let candidate = Candidate { lease: AGENT, component: Config::NAME };
+    let candidate = Candidate { lease: AGENT, component: Profile::DEFAULT_NAME };
     election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), tasks))
 }
 
