@@ -42,6 +42,9 @@ macro_rules! controllers {
 controllers! {
     deployment,
     replicaset,
+    job,
+    ttl_after_finished,
+    cronjob,
     garbage_collector,
     namespace,
     node_lifecycle,
