@@ -11,9 +11,10 @@
 //! | [`cron`] | when a schedule is due, and what is none |
 //! | [`dial`] | how a connection that cannot be made is told |
 //! | [`duration`] | a length of time as Go writes it (`1m30s`) |
-//! | [`hash`] | the `pod-template-hash` of a pod template |
+//! | [`hash`] | the `pod-template-hash` of a pod template, and the hash of a ControllerRevision |
 //! | [`indexes`] | sets of indexes such as `1,3-5` |
 //! | [`name`] | which names, keys and values are valid, and what is said if they are not |
+//! | [`node_selector`] | which nodes a pod's selector and node affinity allow |
 //! | [`owner`] | controller owner references |
 //! | [`percent`] | "25%" or 3 of a total (surge, unavailable) |
 //! | [`pod`] | readiness, life cycle, resources, QoS class and the STATUS column of a pod |
@@ -30,6 +31,7 @@ pub mod duration;
 pub mod hash;
 pub mod indexes;
 pub mod name;
+pub mod node_selector;
 pub mod owner;
 pub mod percent;
 pub mod pod;

@@ -19,29 +19,45 @@ where
     O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
     K: Object + Resource<DynamicType = ()>,
 {
-    claimed(owner, selector, cache, None, writes).await
+    members(owner, selector, |_| true, cache, writes).await
 }
 
 /// The same, where children carry a finalizer: who is adopted gets it, and who is released loses it.
 pub(crate) async fn tracked_children<O, K>(
     owner: &O,
     selector: Option<&LabelSelector>,
-    cache: &Cache<K>,
     finalizer: &str,
+    cache: &Cache<K>,
     writes: &Writes,
 ) -> Result<Vec<Arc<K>>>
 where
     O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
     K: Object + Resource<DynamicType = ()>,
 {
-    claimed(owner, selector, cache, Some(finalizer), writes).await
+    claimed(owner, selector, |_| true, Some(finalizer), cache, writes).await
+}
+
+/// The same, where a child must also be one that `belongs`.
+pub(crate) async fn members<O, K>(
+    owner: &O,
+    selector: Option<&LabelSelector>,
+    belongs: impl Fn(&K) -> bool,
+    cache: &Cache<K>,
+    writes: &Writes,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
+    K: Object + Resource<DynamicType = ()>,
+{
+    claimed(owner, selector, belongs, None, cache, writes).await
 }
 
 async fn claimed<O, K>(
     owner: &O,
     selector: Option<&LabelSelector>,
-    cache: &Cache<K>,
+    belongs: impl Fn(&K) -> bool,
     finalizer: Option<&str>,
+    cache: &Cache<K>,
     writes: &Writes,
 ) -> Result<Vec<Arc<K>>>
 where
@@ -54,7 +70,9 @@ where
     let uid = meta.uid.as_deref().unwrap_or_default();
     let mut candidates = cache.controlled_by(uid);
     candidates.extend(cache.orphans(meta.namespace.as_deref().unwrap_or_default()));
-    let mut claims = claim(&selector, meta, candidates);
+    let nothing = BTreeMap::new();
+    let matches = |child: &K| selector.matches(child.meta().labels.as_ref().unwrap_or(&nothing)) && belongs(child);
+    let mut claims = claim(matches, meta, candidates);
 
     let resource = &ApiResource::erase::<K>(&());
     if !claims.adopt.is_empty() {
@@ -122,12 +140,11 @@ struct Claims<K> {
 /// Sorts `candidates` (the children and the orphans of the namespace) by what they are to the owner.
 ///
 /// An owner that is being deleted adopts nothing.
-fn claim<K: Resource>(selector: &Selector, owner: &ObjectMeta, candidates: impl IntoIterator<Item = Arc<K>>) -> Claims<K> {
+fn claim<K: Resource>(matches: impl Fn(&K) -> bool, owner: &ObjectMeta, candidates: impl IntoIterator<Item = Arc<K>>) -> Claims<K> {
     let mut claims = Claims { owned: Vec::new(), adopt: Vec::new(), release: Vec::new() };
-    let nothing = BTreeMap::new();
     for object in candidates {
         let meta = object.meta();
-        let matches = selector.matches(meta.labels.as_ref().unwrap_or(&nothing));
+        let matches = matches(&object);
         match owner::controller_of(meta) {
             Some(controller) if Some(&controller.uid) != owner.uid.as_ref() => {}
             Some(_) if matches => claims.owned.push(object),
@@ -183,14 +200,14 @@ mod tests {
             make("theirs", "web", Some("other")),
             Arc::new(dying),
         ];
-        let selector = Selector::parse("app=web").unwrap();
+        let matches = |pod: &Pod| pod.metadata.labels.as_ref().is_some_and(|labels| labels["app"] == "web");
         let mut owner = ObjectMeta { uid: Some("u".to_owned()), ..ObjectMeta::default() };
         let names = |pods: &[Arc<Pod>]| pods.iter().map(|pod| pod.metadata.name.clone().unwrap()).collect::<Vec<_>>();
-        let claims = claim(&selector, &owner, candidates.clone());
+        let claims = claim(matches, &owner, candidates.clone());
         assert_eq!(names(&claims.owned), ["mine"]);
         assert_eq!(names(&claims.adopt), ["orphan"]);
         assert_eq!(names(&claims.release), ["lost"]);
         owner.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
-        assert!(claim(&selector, &owner, candidates).adopt.is_empty());
+        assert!(claim(matches, &owner, candidates).adopt.is_empty());
     }
 }

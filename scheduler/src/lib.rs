@@ -8,7 +8,13 @@
 //! This room must not know how objects are stored, what controllers want, or what a kubelet does with a bound pod.
 
 use kube::{Api, Client};
-use mini_daemon::{clock, connect, events::Recorder, process::Running, tasks::Tasks};
+use mini_daemon::{
+    clock, connect,
+    events::Recorder,
+    lease::{Candidate, ElectionArgs},
+    process::Running,
+    tasks::Tasks,
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -19,18 +25,22 @@ use crate::{
     bind::{BindJob, Hands, ReportJob},
     node::NodeView,
     pod::PodView,
+    profile::Profile,
     scheduler::{Input, Scheduler, Work},
 };
 
 pub mod amounts;
 mod bind;
+pub mod cluster;
 pub mod cycle;
 pub mod diagnosis;
 pub mod framework;
 mod meta;
+pub mod namespace;
 pub mod node;
 pub mod plugins;
 pub mod pod;
+pub mod profile;
 pub mod queue;
 mod scheduler;
 pub mod snapshot;
@@ -49,6 +59,9 @@ pub struct Args {
     /// Where the API server is.
     #[command(flatten)]
     pub connect: mini_daemon::connect::ConnectArgs,
+    /// Which of several copies works.
+    #[command(flatten)]
+    pub election: ElectionArgs,
     /// What only this one can.
     #[command(flatten)]
     pub config: Config,
@@ -58,7 +71,7 @@ pub struct Args {
 #[derive(clap::Args, Clone, Debug)]
 pub struct Config {
     /// The pods to look after are those with this `spec.schedulerName`; also the source of their Events.
-    #[arg(long, value_name = "NAME", default_value = Config::NAME)]
+    #[arg(long, value_name = "NAME", default_value = Profile::DEFAULT_NAME)]
     pub scheduler_name: String,
     /// How many bindings may be on their way at once.
     #[arg(long, value_name = "N", default_value_t = Config::BIND_WORKERS, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
@@ -66,18 +79,27 @@ pub struct Config {
 }
 
 impl Config {
-    const NAME: &'static str = "default-scheduler";
     const BIND_WORKERS: usize = 64;
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { scheduler_name: Self::NAME.to_owned(), bind_workers: Self::BIND_WORKERS }
+        Self { scheduler_name: Profile::DEFAULT_NAME.to_owned(), bind_workers: Self::BIND_WORKERS }
     }
 }
 
 /// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.
 pub const AGENT: &str = "kube-scheduler";
+
+/// Schedules pods while this copy is the leader, until the token of `tasks` is cancelled.
+///
+/// # Errors
+/// As [`run`], and when another copy works in this one's place.
+pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks) -> Running {
+    // Upstream speaks of the election, too, as the scheduler its pods name.
+    let candidate = Candidate { lease: AGENT, component: Config::NAME };
+    election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), tasks))
+}
 
 /// Schedules pods until the token of `tasks` is cancelled. Outages of the API server are waited out.
 ///
@@ -98,12 +120,15 @@ async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Resu
     let hands = Hands { client: client.clone(), recorder, inputs: inputs.clone() };
 
     let watch_nodes = watch::watch(Api::<NodeView>::all(client.clone()), Input::Node, inputs.clone());
-    let watch_pods = watch::watch(Api::<PodView>::all(client), Input::Pod, inputs);
+    let watch_pods = watch::watch(Api::<PodView>::all(client.clone()), Input::Pod, inputs.clone());
+    for (name, mirror) in watch::mirrors(&client, &inputs) {
+        tasks.spawn(format!("watch of {name}"), until(token.clone(), mirror));
+    }
     tasks.spawn("watch of nodes", until(token.clone(), watch_nodes));
     tasks.spawn("watch of pods", until(token.clone(), watch_pods));
     tasks.spawn("binding", until(token.clone(), hands.clone().bind_all(bind_jobs, config.bind_workers)));
     tasks.spawn("reporting", until(token.clone(), hands.report_all(report_jobs)));
-    tasks.spawn("scheduling", until(token, drive(Scheduler::new(config.scheduler_name), received, binds, reports)));
+    tasks.spawn("scheduling", until(token, drive(Scheduler::new(vec![Profile::named(&config.scheduler_name)]), received, binds, reports)));
     tasks.join().await
 }
 
@@ -190,6 +215,7 @@ mod tests {
                 json!([{"metadata": {"name": "n1", "resourceVersion": "1"}, "status": {"allocatable": allocatable}}])
             }
             "/api/v1/pods" => json!([pod("web", "1"), pod("huge", "100")]),
+            path if path.starts_with("/api") => json!([]),
             _ => return "ok".into_response(),
         };
         json!({"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "9"}, "items": items}).to_string().into_response()

@@ -127,6 +127,8 @@ pub struct PodInfo {
     pub terminating: bool,
     /// It has run to its end and holds nothing.
     pub finished: bool,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
     /// What it wants of a node.
     pub wants: Wants,
     /// Its PodScheduled condition.
@@ -210,6 +212,7 @@ impl From<PodView> for PodInfo {
             scheduler: spec.scheduler_name.take().unwrap_or_else(|| "default-scheduler".to_owned()),
             gated: spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()),
             terminating: metadata.deletion_timestamp.is_some(),
+            labels: metadata.labels.unwrap_or_default(),
             finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             wants: spec.wants(),
             condition: status.conditions.unwrap_or_default().into_iter().find(|condition| condition.kind == "PodScheduled"),

@@ -130,10 +130,16 @@ impl Queue {
         }
     }
 
-    /// Has another look at the unschedulable pods that a change can help, as soon as their backoff allows.
-    pub fn wake(&mut self, now: Duration, helps: impl Fn(&PodInfo, PluginSet) -> bool) {
+    /// Has another look at the unschedulable pods that a change can help, as soon as their backoff allows: those that nobody
+    /// refused (there were no nodes), and of those that the `minding` plugins refused the ones that it `helps`.
+    pub fn wake(&mut self, now: Duration, minding: PluginSet, helps: impl Fn(&PodInfo, PluginSet) -> bool) {
         let entries = &self.entries;
-        let helped = |uid: &Uid| entries.get(uid).is_some_and(|entry| helps(&entry.pod, entry.refused_by));
+        let helped = |uid: &Uid| {
+            entries.get(uid).is_some_and(|entry| {
+                let asked = entry.refused_by.and(minding);
+                entry.refused_by.is_empty() || (!asked.is_empty() && helps(&entry.pod, asked))
+            })
+        };
         let woken: Vec<Uid> = self.unschedulable.iter().filter(|(_, uid)| helped(uid)).map(|(_, uid)| uid.clone()).collect();
         for uid in woken {
             self.retry(&uid, now);
@@ -278,7 +284,7 @@ mod tests {
             let attempt = queue.pop().unwrap();
             queue.refused(attempt, by(plugin), START);
         }
-        queue.wake(seconds(30), |_, refused_by| refused_by.contains(2));
+        queue.wake(seconds(30), by(2), |_, refused_by| refused_by.contains(2));
         assert_eq!(queue.counts(), [1, 0, 1, 0]);
         assert_eq!(drain(&mut queue), "b");
     }
@@ -288,7 +294,7 @@ mod tests {
         let mut queue = queue(&["a"]);
         let attempt = queue.pop().unwrap();
         queue.refused(attempt, by(1), START);
-        queue.wake(Duration::from_millis(300), |_, _| true);
+        queue.wake(Duration::from_millis(300), by(1), |_, _| true);
         assert_eq!((queue.counts(), queue.next_due()), ([0, 1, 0, 0], Some(seconds(1))));
         queue.tick(seconds(1));
         assert_eq!(queue.pop().unwrap().number, 2);

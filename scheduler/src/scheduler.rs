@@ -10,12 +10,14 @@ use std::{
 use kube::runtime::watcher::Event;
 
 use crate::{
+    cluster::{Cluster, Kind},
     cycle::{self, Decision, Draw},
-    framework::{Change, What},
+    framework::{Case, Change, PluginSet},
     node::NodeInfo,
     pod::{PodInfo, Uid},
+    profile::Profile,
     queue::{Attempt, Queue},
-    snapshot::Snapshot,
+    snapshot::{Gone, NodeRef},
 };
 
 /// Something that happened.
@@ -25,12 +27,23 @@ pub(crate) enum Input {
     Node(Event<NodeInfo>),
     /// The watch of pods says so.
     Pod(Event<Arc<PodInfo>>),
+    /// The watch of another kind says so.
+    Other(Kind, Update),
     /// A binding was stored.
     Bound(Uid),
     /// A binding was not stored, as far as one can know.
     BindFailed(Uid),
     /// A pod could not be told why it waits, because it has changed since.
     ReportOutdated(Uid),
+}
+
+/// Takes something into the copy of its kind, and says whether that changes anything.
+pub(crate) struct Update(pub(crate) Box<dyn FnOnce(&mut Cluster) -> bool + Send>);
+
+impl std::fmt::Debug for Update {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Update")
+    }
 }
 
 /// Something to be done.
@@ -45,10 +58,10 @@ pub(crate) enum Work {
 /// The whole state of scheduling; rebuilt from the watches after a restart.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
-    /// The `schedulerName` of the pods it looks after.
-    name: String,
+    /// How the pods it looks after are scheduled.
+    profiles: Vec<Profile>,
     queue: Queue,
-    snapshot: Snapshot,
+    cluster: Cluster,
     /// Pods whose binding is on its way.
     binding: HashMap<Uid, Attempt>,
     /// The row at which the next cycle begins.
@@ -72,13 +85,13 @@ impl<T> Default for Relist<T> {
 }
 
 impl Scheduler {
-    pub(crate) fn new(name: String) -> Self {
-        Self { name, ..Self::default() }
+    pub(crate) fn new(profiles: Vec<Profile>) -> Self {
+        Self { profiles, ..Self::default() }
     }
 
     /// Whether there is a pod to choose a node for, and the cluster is known.
     pub(crate) fn is_ready(&self) -> bool {
-        self.nodes.synced && self.pods.synced && self.queue.is_ready()
+        self.nodes.synced && self.pods.synced && self.cluster.synced() && self.queue.is_ready()
     }
 
     /// When [`tick`](Self::tick) has something to do.
@@ -96,6 +109,11 @@ impl Scheduler {
         match input {
             Input::Node(event) => self.node_event(event, now),
             Input::Pod(event) => self.pod_event(event, now),
+            Input::Other(kind, update) => {
+                if (update.0)(&mut self.cluster) {
+                    wake(&mut self.queue, &self.cluster, &self.profiles, Change::Other(kind), now);
+                }
+            }
             Input::Bound(uid) => drop(self.binding.remove(&uid)),
             Input::BindFailed(uid) => self.bind_failed(&uid, now),
             Input::ReportOutdated(uid) => self.queue.retry(&uid, now),
@@ -106,17 +124,18 @@ impl Scheduler {
     pub(crate) fn schedule_one(&mut self, now: Duration, random: u64) -> Option<Work> {
         let attempt = self.queue.pop()?;
         let pod = attempt.pod.clone();
-        let outcome = cycle::schedule(&self.snapshot, &pod, Draw { random, start: self.start });
+        let profile = profile_of(&self.profiles, &pod)?;
+        let outcome = cycle::schedule(Case { pod: &pod, cluster: &self.cluster, profile }, Draw { random, start: self.start });
         self.start = outcome.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
         match outcome.decision {
             Decision::Place(placement) => {
-                let node = self.snapshot.node(placement.row).info().name.clone();
+                let node = self.cluster.nodes.node(placement.row).info().name.clone();
                 tracing::debug!(
                     %pod, attempt = attempt.number, %node, score = placement.score, feasible = placement.feasible,
-                    evaluated = placement.evaluated, nodes = self.snapshot.len(), active, backoff, unschedulable, "chosen"
+                    evaluated = placement.evaluated, nodes = self.cluster.nodes.len(), active, backoff, unschedulable, "chosen"
                 );
-                self.snapshot.assume(pod.clone(), &node);
+                self.cluster.nodes.assume(pod.clone(), &node);
                 self.binding.insert(pod.uid.clone(), attempt);
                 Some(Work::Bind(pod, node))
             }
@@ -138,23 +157,23 @@ impl Scheduler {
             }
             Event::InitDone => {
                 let seen = std::mem::take(&mut self.nodes.seen);
-                let gone: Vec<_> = self.snapshot.node_names().filter(|name| !seen.contains(*name)).cloned().collect();
+                let gone: Vec<_> = self.cluster.nodes.node_names().filter(|name| !seen.contains(*name)).cloned().collect();
                 for name in &gone {
-                    self.snapshot.remove_node(name);
+                    self.cluster.nodes.remove_node(name);
                 }
                 self.nodes.synced = true;
             }
             Event::Apply(node) => self.node_applied(node, now),
             Event::Delete(node) => {
-                self.snapshot.remove_node(&node.name);
+                self.cluster.nodes.remove_node(&node.name);
             }
         }
     }
 
     fn node_applied(&mut self, node: NodeInfo, now: Duration) {
         let name = node.name.clone();
-        if self.snapshot.apply_node(node) {
-            self.wake(What::Node, &name, now);
+        if self.cluster.nodes.apply_node(node) {
+            self.wake_at(&name, now, Change::Node);
         }
     }
 
@@ -167,7 +186,7 @@ impl Scheduler {
             }
             Event::InitDone => {
                 let seen = std::mem::take(&mut self.pods.seen);
-                let known = self.queue.uids().chain(self.snapshot.uids());
+                let known = self.queue.uids().chain(self.cluster.nodes.uids());
                 let gone: Vec<_> = known.filter(|uid| !seen.contains(*uid)).cloned().collect();
                 gone.iter().for_each(|uid| self.pod_gone(uid, now));
                 self.pods.synced = true;
@@ -178,19 +197,23 @@ impl Scheduler {
     }
 
     fn pod_applied(&mut self, pod: Arc<PodInfo>, now: Duration) {
-        if pod.finished || (pod.node.is_none() && (pod.terminating || pod.scheduler != self.name)) {
+        if pod.finished || (pod.node.is_none() && (pod.terminating || profile_of(&self.profiles, &pod).is_none())) {
             self.pod_gone(&pod.uid, now);
             return;
         }
         if let Some(node) = &pod.node {
             self.queue.remove(&pod.uid);
             self.binding.remove(&pod.uid);
-            if let Some(relieved) = self.snapshot.place(pod.clone(), node) {
-                self.wake(What::PodGone, &relieved, now);
+            let news = !self.cluster.nodes.confirms(&pod, node);
+            if let Some(gone) = self.cluster.nodes.place(pod.clone(), node) {
+                self.wake_gone(&gone, now);
+            }
+            if news {
+                self.wake_at(node, now, |row| Change::PodHere(row, &pod));
             }
         } else if let Some(attempt) = self.binding.get_mut(&pod.uid) {
             attempt.pod = pod;
-        } else if !self.snapshot.holds(&pod.uid) {
+        } else if !self.cluster.nodes.holds(&pod.uid) {
             self.queue.offer(pod, now);
         }
     }
@@ -198,25 +221,43 @@ impl Scheduler {
     fn pod_gone(&mut self, uid: &Uid, now: Duration) {
         self.queue.remove(uid);
         self.binding.remove(uid);
-        if let Some(node) = self.snapshot.remove_pod(uid) {
-            self.wake(What::PodGone, &node, now);
+        if let Some(gone) = self.cluster.nodes.remove_pod(uid) {
+            self.wake_gone(&gone, now);
         }
     }
 
     /// A binding that the watch has confirmed, or whose pod is gone, is not on its way any more: then there is nothing to do.
     fn bind_failed(&mut self, uid: &Uid, now: Duration) {
         let Some(attempt) = self.binding.remove(uid) else { return };
-        if let Some(node) = self.snapshot.forget(uid) {
+        if let Some(gone) = self.cluster.nodes.forget(uid) {
             self.queue.failed(attempt, now);
-            self.wake(What::PodGone, &node, now);
+            self.wake_gone(&gone, now);
         }
     }
 
-    fn wake(&mut self, what: What, node: &str, now: Duration) {
-        if let Some(node) = self.snapshot.named(node) {
-            self.queue.wake(now, |pod, refused_by| refused_by.helped_by(pod, Change { what, node }));
+    fn wake_gone(&mut self, gone: &Gone, now: Duration) {
+        self.wake_at(&gone.node, now, |node| Change::PodGone(node, &gone.pod));
+    }
+
+    /// Wakes the pods that a change at this node helps.
+    fn wake_at<'a>(&'a mut self, node: &str, now: Duration, change: impl FnOnce(NodeRef<'a>) -> Change<'a>) {
+        let Self { queue, cluster, profiles, .. } = self;
+        if let Some(node) = cluster.nodes.named(node) {
+            wake(queue, cluster, profiles, change(node), now);
         }
     }
+}
+
+/// Wakes the pods that a change helps.
+fn wake(queue: &mut Queue, cluster: &Cluster, profiles: &[Profile], change: Change<'_>, now: Duration) {
+    queue.wake(now, PluginSet::minding(change), |pod, asked| {
+        profile_of(profiles, pod).is_some_and(|profile| asked.helped_by(Case { pod, cluster, profile }, change))
+    });
+}
+
+/// How a pod is scheduled, if that is our business.
+fn profile_of<'p>(profiles: &'p [Profile], pod: &PodInfo) -> Option<&'p Profile> {
+    profiles.iter().find(|profile| profile.scheduler_name == pod.scheduler)
 }
 
 #[cfg(test)]
@@ -229,7 +270,7 @@ mod tests {
 
     /// A synced scheduler with these nodes.
     fn scheduler(nodes: &[&str]) -> Scheduler {
-        let mut scheduler = Scheduler::new("default-scheduler".into());
+        let mut scheduler = Scheduler::new(vec![Profile::default()]);
         scheduler.apply(Input::Node(Event::Init), NOW);
         for name in nodes {
             scheduler.apply(Input::Node(Event::InitApply(testing::node(name))), NOW);
@@ -237,6 +278,7 @@ mod tests {
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
+        scheduler.cluster.namespaces.apply(Event::InitDone);
         scheduler
     }
 
@@ -267,13 +309,15 @@ mod tests {
 
     #[test]
     fn nothing_is_scheduled_before_the_cluster_is_known() {
-        let mut scheduler = Scheduler::new("default-scheduler".into());
+        let mut scheduler = Scheduler::new(vec![Profile::default()]);
         scheduler.apply(Input::Node(Event::Init), NOW);
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitApply(testing::pod("a").into())), NOW);
         assert!(!scheduler.is_ready());
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
+        assert!(!scheduler.is_ready());
+        scheduler.cluster.namespaces.apply(Event::InitDone);
         assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
     }
 
@@ -307,7 +351,7 @@ mod tests {
         apply(&mut scheduler, &assigned(&pod, "n"), NOW);
         scheduler.apply(Input::BindFailed("a".into()), NOW);
         assert_eq!(work(&mut scheduler, LATER), "");
-        assert!(scheduler.snapshot.holds(&"a".into()));
+        assert!(scheduler.cluster.nodes.holds(&"a".into()));
     }
 
     #[test]
@@ -330,7 +374,7 @@ mod tests {
         work(&mut scheduler, NOW);
         scheduler.apply(Input::Pod(Event::Delete(pod.into())), NOW);
         scheduler.apply(Input::BindFailed("a".into()), NOW);
-        assert_eq!((work(&mut scheduler, LATER).as_str(), scheduler.snapshot.holds(&"a".into())), ("", false));
+        assert_eq!((work(&mut scheduler, LATER).as_str(), scheduler.cluster.nodes.holds(&"a".into())), ("", false));
     }
 
     #[test]
@@ -381,7 +425,7 @@ mod tests {
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitApply(wanting("new", 4000).into())), NOW);
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
-        assert_eq!((scheduler.snapshot.len(), scheduler.queue.len()), (1, 1));
+        assert_eq!((scheduler.cluster.nodes.len(), scheduler.queue.len()), (1, 1));
         assert_eq!(work(&mut scheduler, NOW), "new to n");
     }
 

@@ -34,6 +34,15 @@ struct Held {
     assumed: bool,
 }
 
+/// A pod that held resources, and where.
+#[derive(Clone, Debug)]
+pub struct Gone {
+    /// The name of the node.
+    pub node: Arc<str>,
+    /// What it was.
+    pub pod: Arc<PodInfo>,
+}
+
 /// One row of the table.
 #[derive(Clone, Copy)]
 pub struct NodeRef<'a> {
@@ -120,6 +129,12 @@ impl Snapshot {
         self.held.contains_key(uid)
     }
 
+    /// Whether the pod is known to be on this node, decided or confirmed, and as it is now.
+    #[must_use]
+    pub fn confirms(&self, pod: &PodInfo, node: &str) -> bool {
+        self.held.get(&pod.uid).is_some_and(|held| *held.node == *node && held.pod.wants == pod.wants && held.pod.labels == pod.labels)
+    }
+
     /// Adds or replaces a node. Says whether anything about it is new.
     pub fn apply_node(&mut self, node: NodeInfo) -> bool {
         if let Some(row) = self.row_of(&node.name) {
@@ -158,9 +173,9 @@ impl Snapshot {
         true
     }
 
-    /// Takes in what the API says: the pod is on this node. Confirms an assumption, or replaces it. Returns the node on which it
-    /// held something else before.
-    pub fn place(&mut self, pod: Arc<PodInfo>, node: &Arc<str>) -> Option<Arc<str>> {
+    /// Takes in what the API says: the pod is on this node. Confirms an assumption, or replaces it. Returns what it held before, if
+    /// that was something else.
+    pub fn place(&mut self, pod: Arc<PodInfo>, node: &Arc<str>) -> Option<Gone> {
         self.hold(pod, node, false)
     }
 
@@ -169,13 +184,13 @@ impl Snapshot {
         self.hold(pod, node, true);
     }
 
-    /// Takes back an assumption. Returns the node it was about, unless it has been confirmed or the pod is gone.
-    pub fn forget(&mut self, uid: &Uid) -> Option<Arc<str>> {
+    /// Takes back an assumption. Returns what it was about, unless it has been confirmed or the pod is gone.
+    pub fn forget(&mut self, uid: &Uid) -> Option<Gone> {
         if self.held.get(uid)?.assumed { self.remove_pod(uid) } else { None }
     }
 
-    /// Removes a pod. Returns the name of the node it was on, if it was on any.
-    pub fn remove_pod(&mut self, uid: &Uid) -> Option<Arc<str>> {
+    /// Removes a pod. Returns what it was, if it was on a node.
+    pub fn remove_pod(&mut self, uid: &Uid) -> Option<Gone> {
         let Held { node, pod, .. } = self.held.remove(uid)?;
         if let Some(row) = self.row_of(&node) {
             self.take_from_row(row, &pod);
@@ -185,15 +200,12 @@ impl Snapshot {
                 self.homeless.remove(&node);
             }
         }
-        Some(node)
+        Some(Gone { node, pod })
     }
 
-    fn hold(&mut self, pod: Arc<PodInfo>, node: &Arc<str>, assumed: bool) -> Option<Arc<str>> {
-        if let Some(held) = self.held.get_mut(&pod.uid)
-            && held.node == *node
-            && held.pod.wants == pod.wants
-        {
-            held.assumed = assumed;
+    fn hold(&mut self, pod: Arc<PodInfo>, node: &Arc<str>, assumed: bool) -> Option<Gone> {
+        if self.confirms(&pod, node) {
+            self.held.entry(pod.uid.clone()).and_modify(|held| held.assumed = assumed);
             return None;
         }
         let before = self.remove_pod(&pod.uid);
@@ -357,7 +369,7 @@ mod tests {
         snapshot.apply_node(node(1, 5));
         snapshot.assume(pod(1, 2), &"n1".into());
         snapshot.place(pod(1, 2), &"n1".into());
-        assert_eq!(snapshot.forget(&"u1".into()), None);
+        assert!(snapshot.forget(&"u1".into()).is_none());
         assert_eq!(snapshot.node(0).requested().cpu, 2);
     }
 

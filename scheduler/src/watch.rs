@@ -2,9 +2,9 @@
 
 use std::{fmt::Debug, pin::pin, time::Duration};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use kube::{
-    Api, Resource,
+    Api, Client, Resource,
     runtime::{
         WatchStreamExt,
         utils::Backoff,
@@ -14,10 +14,35 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use crate::scheduler::Input;
+use crate::{
+    cluster::{Cluster, Keyed, Kind, Mirror},
+    namespace::NamespaceView,
+    scheduler::{Input, Update},
+};
+
+/// The watches of all kinds besides nodes and pods: their names, and the work.
+pub(crate) fn mirrors(client: &Client, inputs: &mpsc::Sender<Input>) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
+    let (all, to) = (client.clone(), inputs.clone());
+    vec![("namespaces", mirror(Api::<NamespaceView>::all(all), Kind::Namespace, |cluster| &mut cluster.namespaces, to))]
+}
+
+/// Keeps a copy of all objects of a kind.
+fn mirror<V, T>(
+    objects: Api<V>,
+    kind: Kind,
+    place: fn(&mut Cluster) -> &mut Mirror<T>,
+    inputs: mpsc::Sender<Input>,
+) -> BoxFuture<'static, ()>
+where
+    V: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+    T: From<V> + Keyed + PartialEq + Send + 'static,
+{
+    let wrap = move |event: Event<T>| Input::Other(kind, Update(Box::new(move |cluster| place(cluster).apply(event))));
+    watch(objects, wrap, inputs).boxed()
+}
 
 /// Watches all objects of a kind and passes on what happens to them, until nobody listens any more.
-pub(crate) async fn watch<V, T>(objects: Api<V>, wrap: fn(Event<T>) -> Input, inputs: mpsc::Sender<Input>)
+pub(crate) async fn watch<V, T>(objects: Api<V>, wrap: impl Fn(Event<T>) -> Input, inputs: mpsc::Sender<Input>)
 where
     V: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
     T: From<V>,

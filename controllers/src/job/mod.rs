@@ -147,7 +147,7 @@ impl Reconciler {
             return Ok(Next::Changed);
         };
         let uid = job.metadata.uid.as_deref().unwrap_or_default();
-        let owned = ownership::tracked_children(&*job, selector(&job), &self.pods, pod::FINALIZER, writes).await?;
+        let owned = ownership::tracked_children(&*job, selector(&job), pod::FINALIZER, &self.pods, writes).await?;
         if owned.iter().any(|pod| !owner::is_controlled_by(&pod.metadata, uid)) {
             // Pods that have just been adopted count when they are seen with their finalizer.
             return Ok(Next::Changed);

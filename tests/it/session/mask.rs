@@ -20,6 +20,8 @@ const MASKS: &[(&str, &str)] = &[
     (r"127\.0\.0\.1:\d+", "<address>"),
     (r"\b\d{1,3}(\.\d{1,3}){3}\b", "<ip>"),
     (r"\b3[0-2]\d{3}\b", "<node-port>"),
+    // Processes.
+    (r"\(pid \d+\)", "(pid <pid>)"),
     // Which node the scheduler took.
     (r"(Successfully assigned \S+ to) \S+", "$1 <node>"),
     (r"^(Node: +)[^/ ]+/", "$1<node>/"),
