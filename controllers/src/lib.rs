@@ -3,10 +3,12 @@
 //! Adding a controller is one file and one word in the list below. This room must not know how objects are stored or what a
 //! node does with its pods; it knows the API and nothing else, and keeps no state that is not there.
 
+mod address_pool;
 mod cache;
 mod config;
 mod controller;
 mod freshness;
+mod history;
 mod ownership;
 mod pods;
 mod protection;
@@ -26,6 +28,7 @@ use mini_daemon::{
     tasks::Tasks,
 };
 
+pub use address_pool::AddressPool;
 pub use config::{Args, Config};
 use controller::{Controller, Shared, start};
 use reflectors::Reflectors;
@@ -46,6 +49,9 @@ macro_rules! controllers {
 controllers! {
     deployment,
     replicaset,
+    statefulset,
+    daemonset,
+    replicationcontroller,
     garbage_collector,
     namespace,
     node_lifecycle,
@@ -54,6 +60,8 @@ controllers! {
     disruption,
     endpointslice,
     endpoints,
+    service_lb,
+    horizontal_pod_autoscaler,
     serviceaccount,
     root_ca,
     resource_quota,

@@ -25,6 +25,7 @@ use crate::{
     bind::{BindJob, Hands, ReportJob},
     node::NodeView,
     pod::PodView,
+    profile::Profile,
     scheduler::{Input, Scheduler, Work},
 };
 
@@ -39,6 +40,7 @@ pub mod namespace;
 pub mod node;
 pub mod plugins;
 pub mod pod;
+pub mod profile;
 pub mod queue;
 mod scheduler;
 pub mod snapshot;
@@ -69,7 +71,7 @@ pub struct Args {
 #[derive(clap::Args, Clone, Debug)]
 pub struct Config {
     /// The pods to look after are those with this `spec.schedulerName`; also the source of their Events.
-    #[arg(long, value_name = "NAME", default_value = Config::NAME)]
+    #[arg(long, value_name = "NAME", default_value = Profile::DEFAULT_NAME)]
     pub scheduler_name: String,
     /// How many bindings may be on their way at once.
     #[arg(long, value_name = "N", default_value_t = Config::BIND_WORKERS, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
@@ -77,13 +79,12 @@ pub struct Config {
 }
 
 impl Config {
-    const NAME: &'static str = "default-scheduler";
     const BIND_WORKERS: usize = 64;
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { scheduler_name: Self::NAME.to_owned(), bind_workers: Self::BIND_WORKERS }
+        Self { scheduler_name: Profile::DEFAULT_NAME.to_owned(), bind_workers: Self::BIND_WORKERS }
     }
 }
 
@@ -96,7 +97,7 @@ pub const AGENT: &str = "kube-scheduler";
 /// As [`run`], and when another copy works in this one's place.
 pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks) -> Running {
     // Upstream speaks of the election, too, as the scheduler its pods name.
-    let candidate = Candidate { lease: AGENT, component: Config::NAME };
+    let candidate = Candidate { lease: AGENT, component: Profile::DEFAULT_NAME };
     election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), tasks))
 }
 
@@ -127,7 +128,7 @@ async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Resu
     tasks.spawn("watch of pods", until(token.clone(), watch_pods));
     tasks.spawn("binding", until(token.clone(), hands.clone().bind_all(bind_jobs, config.bind_workers)));
     tasks.spawn("reporting", until(token.clone(), hands.report_all(report_jobs)));
-    tasks.spawn("scheduling", until(token, drive(Scheduler::new(config.scheduler_name), received, binds, reports)));
+    tasks.spawn("scheduling", until(token, drive(Scheduler::new(vec![Profile::named(&config.scheduler_name)]), received, binds, reports)));
     tasks.join().await
 }
 

@@ -59,6 +59,12 @@ impl Component {
 
     /// What the component is started with.
     pub(crate) fn arguments(&self, home: &Home, settings: &Settings) -> Vec<OsString> {
+        let mut arguments = self.own_arguments(home, settings);
+        arguments.extend(settings.extra.iter().filter_map(|extra| extra.argument(self)));
+        arguments
+    }
+
+    fn own_arguments(&self, home: &Home, settings: &Settings) -> Vec<OsString> {
         let kubeconfig = || [OsString::from("--kubeconfig"), home.kubeconfig().into()];
         match self {
             Self::Apiserver => {
@@ -112,8 +118,8 @@ mod tests {
     #[test]
     fn command_lines() {
         let home = Home::new("/h".into());
-        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL };
-        let old = Settings { admin: AdminPorts::default(), ..settings };
+        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL, extra: Vec::new() };
+        let old = Settings { admin: AdminPorts::default(), extra: vec!["scheduler.v=2".parse().unwrap()], ..settings };
         let line_of =
             |component: Component, settings: &Settings| component.arguments(&home, settings).join(" ".as_ref()).into_string().unwrap();
         let line = |component: Component| line_of(component, &settings);
@@ -124,7 +130,7 @@ mod tests {
         assert_eq!(line(Component::Scheduler), format!("{candidate} --admin-listen 127.0.0.1:10259"));
         assert_eq!(line(Component::Controllers), format!("{candidate} --admin-listen 127.0.0.1:10257"));
         assert_eq!(line_of(Component::Apiserver, &old), listen);
-        assert_eq!(line_of(Component::Scheduler, &old), candidate);
+        assert_eq!(line_of(Component::Scheduler, &old), format!("{candidate} --v=2"));
         assert_eq!(line(Component::Kubelet("n1".into())), "--kubeconfig /h/kubeconfig --node-name n1");
     }
 }
