@@ -22,6 +22,7 @@
 //! | [`quota`] | what an object uses of a ResourceQuota, and whether it is within its scopes |
 //! | [`selector`] | label and field selectors: grammar, matching, canonical form |
 //! | [`taint`] | which tolerations tolerate which taints |
+//! | [`volume`] | which volume fits a claim, and how binding is told |
 
 pub mod age;
 pub mod condition;
@@ -39,3 +40,4 @@ pub mod quantity;
 pub mod quota;
 pub mod selector;
 pub mod taint;
+pub mod volume;

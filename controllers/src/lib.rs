@@ -68,6 +68,8 @@ controllers! {
     serviceaccount,
     root_ca,
     resource_quota,
+    volume_binder,
+    hostpath_provisioner,
     pvc_protection,
     pv_protection,
     vac_protection,
