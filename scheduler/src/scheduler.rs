@@ -15,6 +15,7 @@ use crate::{
     framework::{Case, Change, PluginSet},
     node::NodeInfo,
     pod::{PodInfo, Uid},
+    profile::Profile,
     queue::{Attempt, Queue},
     snapshot::{Gone, NodeRef},
 };
@@ -57,8 +58,8 @@ pub(crate) enum Work {
 /// The whole state of scheduling; rebuilt from the watches after a restart.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
-    /// The `schedulerName` of the pods it looks after.
-    name: String,
+    /// How the pods it looks after are scheduled.
+    profiles: Vec<Profile>,
     queue: Queue,
     cluster: Cluster,
     /// Pods whose binding is on its way.
@@ -84,8 +85,8 @@ impl<T> Default for Relist<T> {
 }
 
 impl Scheduler {
-    pub(crate) fn new(name: String) -> Self {
-        Self { name, ..Self::default() }
+    pub(crate) fn new(profiles: Vec<Profile>) -> Self {
+        Self { profiles, ..Self::default() }
     }
 
     /// Whether there is a pod to choose a node for, and the cluster is known.
@@ -110,7 +111,7 @@ impl Scheduler {
             Input::Pod(event) => self.pod_event(event, now),
             Input::Other(kind, update) => {
                 if (update.0)(&mut self.cluster) {
-                    wake(&mut self.queue, &self.cluster, Change::Other(kind), now);
+                    wake(&mut self.queue, &self.cluster, &self.profiles, Change::Other(kind), now);
                 }
             }
             Input::Bound(uid) => drop(self.binding.remove(&uid)),
@@ -123,7 +124,8 @@ impl Scheduler {
     pub(crate) fn schedule_one(&mut self, now: Duration, random: u64) -> Option<Work> {
         let attempt = self.queue.pop()?;
         let pod = attempt.pod.clone();
-        let outcome = cycle::schedule(Case { pod: &pod, cluster: &self.cluster }, Draw { random, start: self.start });
+        let profile = profile_of(&self.profiles, &pod)?;
+        let outcome = cycle::schedule(Case { pod: &pod, cluster: &self.cluster, profile }, Draw { random, start: self.start });
         self.start = outcome.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
         match outcome.decision {
@@ -195,7 +197,7 @@ impl Scheduler {
     }
 
     fn pod_applied(&mut self, pod: Arc<PodInfo>, now: Duration) {
-        if pod.finished || (pod.node.is_none() && (pod.terminating || pod.scheduler != self.name)) {
+        if pod.finished || (pod.node.is_none() && (pod.terminating || profile_of(&self.profiles, &pod).is_none())) {
             self.pod_gone(&pod.uid, now);
             return;
         }
@@ -239,16 +241,23 @@ impl Scheduler {
 
     /// Wakes the pods that a change at this node helps.
     fn wake_at<'a>(&'a mut self, node: &str, now: Duration, change: impl FnOnce(NodeRef<'a>) -> Change<'a>) {
-        let Self { queue, cluster, .. } = self;
+        let Self { queue, cluster, profiles, .. } = self;
         if let Some(node) = cluster.nodes.named(node) {
-            wake(queue, cluster, change(node), now);
+            wake(queue, cluster, profiles, change(node), now);
         }
     }
 }
 
 /// Wakes the pods that a change helps.
-fn wake(queue: &mut Queue, cluster: &Cluster, change: Change<'_>, now: Duration) {
-    queue.wake(now, PluginSet::minding(change), |pod, asked| asked.helped_by(Case { pod, cluster }, change));
+fn wake(queue: &mut Queue, cluster: &Cluster, profiles: &[Profile], change: Change<'_>, now: Duration) {
+    queue.wake(now, PluginSet::minding(change), |pod, asked| {
+        profile_of(profiles, pod).is_some_and(|profile| asked.helped_by(Case { pod, cluster, profile }, change))
+    });
+}
+
+/// How a pod is scheduled, if that is our business.
+fn profile_of<'p>(profiles: &'p [Profile], pod: &PodInfo) -> Option<&'p Profile> {
+    profiles.iter().find(|profile| profile.scheduler_name == pod.scheduler)
 }
 
 #[cfg(test)]
@@ -261,7 +270,7 @@ mod tests {
 
     /// A synced scheduler with these nodes.
     fn scheduler(nodes: &[&str]) -> Scheduler {
-        let mut scheduler = Scheduler::new("default-scheduler".into());
+        let mut scheduler = Scheduler::new(vec![Profile::default()]);
         scheduler.apply(Input::Node(Event::Init), NOW);
         for name in nodes {
             scheduler.apply(Input::Node(Event::InitApply(testing::node(name))), NOW);
@@ -300,7 +309,7 @@ mod tests {
 
     #[test]
     fn nothing_is_scheduled_before_the_cluster_is_known() {
-        let mut scheduler = Scheduler::new("default-scheduler".into());
+        let mut scheduler = Scheduler::new(vec![Profile::default()]);
         scheduler.apply(Input::Node(Event::Init), NOW);
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);

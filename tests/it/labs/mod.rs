@@ -42,6 +42,8 @@ labs! {
     rollback
     rolling_update
     scale
+    daemonset
+    statefulset
 }
 
 /// The name of a lab's folder.
