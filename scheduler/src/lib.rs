@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bind::{BindJob, Hands, ReportJob},
+    bind::{BindJob, Hands, Report},
     node::NodeView,
     pod::PodView,
     profile::Profile,
@@ -25,15 +25,19 @@ use crate::{
 
 pub mod amounts;
 mod bind;
+pub mod budget;
 pub mod cluster;
 pub mod cycle;
 pub mod diagnosis;
+mod evict;
 pub mod framework;
 mod meta;
 pub mod namespace;
 pub mod node;
+pub mod nomination;
 pub mod plugins;
 pub mod pod;
+pub mod preempt;
 pub mod profile;
 pub mod queue;
 mod scheduler;
@@ -130,7 +134,7 @@ async fn drive(
     mut scheduler: Scheduler,
     mut inputs: mpsc::Receiver<Input>,
     binds: mpsc::Sender<BindJob>,
-    reports: mpsc::UnboundedSender<ReportJob>,
+    reports: mpsc::UnboundedSender<Report>,
 ) {
     let started = Instant::now();
     let mut batch = Vec::with_capacity(INPUTS);
@@ -150,7 +154,7 @@ async fn drive(
                 let Ok(slot) = slot else { return };
                 let reported = match scheduler.schedule_one(started.elapsed(), clock::random()) {
                     Some(Work::Bind(pod, node)) => { slot.send((pod, node)); Ok(()) },
-                    Some(Work::Report(pod, message)) => reports.send((pod, message)),
+                    Some(Work::Report(report)) => reports.send(report),
                     None => Ok(()),
                 };
                 if reported.is_err() {
