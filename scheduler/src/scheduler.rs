@@ -12,6 +12,7 @@ use kube::runtime::watcher::Event;
 use crate::{
     bind::Report,
     cluster::{Cluster, Kind},
+    configuration::Configuration,
     cycle::{Decision, Draw},
     diagnosis::Preemption,
     evict::Eviction,
@@ -92,8 +93,9 @@ impl<T> Default for Relist<T> {
 }
 
 impl Scheduler {
-    pub(crate) fn new(profiles: Vec<Profile>) -> Self {
-        Self { profiles, ..Self::default() }
+    pub(crate) fn new(configuration: Configuration) -> Self {
+        let Configuration { profiles, backoff } = configuration;
+        Self { profiles, queue: Queue::new(backoff), ..Self::default() }
     }
 
     /// Whether there is a pod to choose a node for, and the cluster is known.
@@ -311,7 +313,7 @@ mod tests {
 
     /// A synced scheduler with these nodes.
     fn scheduler(nodes: &[&str]) -> Scheduler {
-        let mut scheduler = Scheduler::new(vec![Profile::default()]);
+        let mut scheduler = Scheduler::new(Configuration::default());
         scheduler.apply(Input::Node(Event::Init), NOW);
         for name in nodes {
             scheduler.apply(Input::Node(Event::InitApply(testing::node(name))), NOW);
@@ -351,7 +353,7 @@ mod tests {
 
     #[test]
     fn nothing_is_scheduled_before_the_cluster_is_known() {
-        let mut scheduler = Scheduler::new(vec![Profile::default()]);
+        let mut scheduler = Scheduler::new(Configuration::default());
         scheduler.apply(Input::Node(Event::Init), NOW);
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
@@ -502,7 +504,7 @@ mod tests {
         scheduler.apply(Input::ReportOutdated("vip".into()), LATER);
         assert_eq!(work(&mut scheduler, LATER), "vip: 0/1 nodes are available: 1 Insufficient cpu");
         scheduler.apply(Input::Pod(Event::Delete(wanting("big", 3000).into())), 2 * LATER);
-        assert_eq!(work(&mut scheduler, 2 * LATER), "vip to n");
+        assert_eq!(work(&mut scheduler, 2 * LATER), "vip to n; late: 0/1 nodes are available: 1 Insufficient cpu");
         assert!(scheduler.cluster.nominations.node_of(&"vip".into()).is_none());
     }
 
