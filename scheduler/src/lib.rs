@@ -10,7 +10,13 @@
 use std::path::PathBuf;
 
 use kube::{Api, Client};
-use mini_daemon::{clock, connect, events::Recorder, process::Running, tasks::Tasks};
+use mini_daemon::{
+    clock, connect,
+    events::Recorder,
+    lease::{Candidate, ElectionArgs},
+    process::Running,
+    tasks::Tasks,
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -62,6 +68,9 @@ pub struct Args {
     /// Where the API server is.
     #[command(flatten)]
     pub connect: mini_daemon::connect::ConnectArgs,
+    /// Which of several copies works.
+    #[command(flatten)]
+    pub election: ElectionArgs,
     /// What only this one can.
     #[command(flatten)]
     pub config: Config,
@@ -102,6 +111,16 @@ impl Default for Config {
 
 /// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.
 pub const AGENT: &str = "kube-scheduler";
+
+/// Schedules pods while this copy is the leader, until the token of `tasks` is cancelled.
+///
+/// # Errors
+/// As [`run`], and when another copy works in this one's place.
+pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks) -> Running {
+    // Upstream speaks of the election, too, as the scheduler its pods name.
+    let candidate = Candidate { lease: AGENT, component: Profile::DEFAULT_NAME };
+    election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), tasks))
+}
 
 /// Schedules pods until the token of `tasks` is cancelled. Outages of the API server are waited out.
 ///
