@@ -3,6 +3,7 @@
 //! Adding a controller is one file and one word in the list below. This room must not know how objects are stored or what a
 //! node does with its pods; it knows the API and nothing else, and keeps no state that is not there.
 
+mod address_pool;
 mod cache;
 mod config;
 mod controller;
@@ -27,6 +28,7 @@ use mini_daemon::{
     tasks::Tasks,
 };
 
+pub use address_pool::AddressPool;
 pub use config::{Args, Config};
 use controller::{Controller, Shared, start};
 use reflectors::Reflectors;
@@ -49,6 +51,10 @@ controllers! {
     replicaset,
     statefulset,
     daemonset,
+    replicationcontroller,
+    job,
+    ttl_after_finished,
+    cronjob,
     garbage_collector,
     namespace,
     node_lifecycle,
@@ -57,9 +63,13 @@ controllers! {
     disruption,
     endpointslice,
     endpoints,
+    service_lb,
+    horizontal_pod_autoscaler,
     serviceaccount,
     root_ca,
     resource_quota,
+    volume_binder,
+    hostpath_provisioner,
     pvc_protection,
     pv_protection,
     vac_protection,

@@ -17,8 +17,9 @@
 //! | `nodes.total`, `.feasible`, `.refused` | how many there are, would do, were refused; in large clusters not all are looked at |
 //! | `plugins[]`: `name`, `weight` | who could tell nodes apart |
 //! | `feasible[]`: `name`, `score`, `scores`, `chosen` | the nodes that would do, best first; of a recorded decision the best only |
-//! | `refused[]`: `plugin`, `reasons`, `count`, `nodes[]` | who refused, in the words of the event, how many nodes, and which |
-//! | `refused[].nodes[]`: `name`, `remedy`, `preemption` | what would help there, and whether evicting pods could: `Possible`, `NotHelpful`, `NoVictims`, `Never` |
+//! | `refused[]`: `plugin`, `reasons`, `count`, `nodes[]` | who refused, in the words of the event, how many nodes |
+//! | `refused[].nodes[]`: `name`, `remedy` | which, and what would help there |
+//! | `refused[].nodes[]`: `preemption`, `victims` | whether evicting pods there would: `Possible`, and whom; `NotHelpful`, `NoVictims`, `Never` |
 
 use std::collections::BTreeMap;
 
@@ -27,12 +28,18 @@ use serde::Serialize;
 
 use crate::{
     account::{Account, Candidate, Extent, Refused},
-    cycle::{Scores, Search},
+    cluster::Cluster,
+    cycle::Scores,
     framework::{Case, Change, MAX_SCORE, Plugin, Reason, Refusal},
+    nomination,
     plugins::PLUGINS,
     pod::PodInfo,
-    snapshot::NodeRef,
+    preempt::{preempt, victims},
+    profile::Profile,
 };
+
+/// At how many nodes evictions are tried out for one answer, for the pods of each have to be taken off and put back.
+const MOST_TRIES: usize = 200;
 
 /// The answer.
 #[derive(Clone, Debug, Serialize)]
@@ -53,7 +60,8 @@ pub struct Explanation {
     #[serde(flatten)]
     pub story: Story,
     #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
+    /// What the event says.
+    pub message: Option<String>,
     /// What else there is to know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -158,6 +166,8 @@ struct Place {
     remedy: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     preemption: Option<Preemption>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    victims: Vec<String>,
 }
 
 /// Whether evicting pods of lower priority could make room.
@@ -169,24 +179,30 @@ enum Preemption {
     Never,
 }
 
-/// Judges a pod by every node of the cluster as it is.
+/// Judges a pod by every node of the cluster as it is. The cluster is afterwards as it was before.
 #[must_use]
-pub fn explain(case: Case<'_>) -> Explanation {
-    let search = Search::run(case, 0, usize::MAX);
+pub fn explain(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile) -> Explanation {
+    let search = nomination::search(cluster, pod, profile);
+    let case = Case { pod, cluster, profile };
     let scores = Scores::of(case, &search.feasible);
-    let account = Account::of(case.cluster, &search, &scores, None, Extent::WHOLE);
-    let mut told = tell(case.pod, &account);
-    told.message = search.feasible.is_empty().then(|| search.diagnose(case).to_string());
+    let account = Account::of(cluster, &search, &scores, None, Extent::WHOLE);
+    let mut told = tell(pod, &account);
     let best = account.best.first().map(|best| best.total);
     for (feasible, candidate) in told.feasible.iter_mut().zip(&account.best) {
         feasible.chosen = Some(candidate.total) == best;
     }
+    let mut tries = MOST_TRIES;
     for (group, refused) in told.refused.iter_mut().zip(&account.refused) {
-        let named = group.nodes.iter_mut().filter_map(|place| Some((case.cluster.nodes.named(&place.name)?, place)));
-        for (node, place) in named {
-            place.remedy = Some(remedy(PLUGINS[refused.plugin], case, node));
-            place.preemption = Some(preemption(case, node, &refused.refusal));
+        for place in &mut group.nodes {
+            let Some(row) = cluster.nodes.row_of(&place.name) else { continue };
+            place.remedy = Some(remedy(PLUGINS[refused.plugin], Case { pod, cluster, profile }, row));
+            (place.preemption, place.victims) = preemption(cluster, pod, profile, row, &refused.refusal, &mut tries);
         }
+    }
+    if search.feasible.is_empty() {
+        let mut diagnosis = search.diagnose(Case { pod, cluster, profile });
+        preempt(cluster, pod, profile, &mut diagnosis, 0);
+        told.message = Some(diagnosis.to_string());
     }
     told
 }
@@ -214,7 +230,11 @@ fn tell(pod: &PodInfo, account: &Account) -> Explanation {
         plugin: PLUGINS[group.plugin].name(),
         reasons: group.refusal.reasons.clone(),
         count: group.count,
-        nodes: group.nodes.iter().map(|name| Place { name: name.to_string(), remedy: None, preemption: None }).collect(),
+        nodes: group
+            .nodes
+            .iter()
+            .map(|name| Place { name: name.to_string(), remedy: None, preemption: None, victims: Vec::new() })
+            .collect(),
     };
     Explanation {
         kind: "SchedulingExplanation",
@@ -240,7 +260,8 @@ fn scale(score: i64) -> f64 {
 }
 
 /// What would help at this node: what the plugin says, else the changes that it listens for.
-fn remedy(plugin: &dyn Plugin, case: Case<'_>, node: NodeRef<'_>) -> String {
+fn remedy(plugin: &dyn Plugin, case: Case<'_>, row: usize) -> String {
+    let node = case.cluster.nodes.node(row);
     if let Some(remedy) = plugin.remedy(case, node) {
         return remedy;
     }
@@ -253,16 +274,27 @@ fn remedy(plugin: &dyn Plugin, case: Case<'_>, node: NodeRef<'_>) -> String {
     if minded.is_empty() { "a change elsewhere".to_owned() } else { minded.join(", or ") }
 }
 
-/// Whether evicting pods from this node could help.
-fn preemption(case: Case<'_>, node: NodeRef<'_>, refusal: &Refusal) -> Preemption {
-    let wants = &case.pod.wants;
+/// Whether evicting pods from this node would help, and which they are. Nothing, when that was tried at enough nodes.
+fn preemption(
+    cluster: &mut Cluster,
+    pod: &PodInfo,
+    profile: &Profile,
+    row: usize,
+    refusal: &Refusal,
+    tries: &mut usize,
+) -> (Option<Preemption>, Vec<String>) {
     if !refusal.resolvable {
-        Preemption::NotHelpful
-    } else if wants.never_preempts {
-        Preemption::Never
-    } else if node.pods().iter().all(|other| other.wants.priority >= wants.priority) {
-        Preemption::NoVictims
-    } else {
-        Preemption::Possible
+        return (Some(Preemption::NotHelpful), Vec::new());
+    }
+    if pod.wants.never_preempts || !profile.preempts {
+        return (Some(Preemption::Never), Vec::new());
+    }
+    if *tries == 0 {
+        return (None, Vec::new());
+    }
+    *tries -= 1;
+    match victims(cluster, pod, profile, row) {
+        Ok(candidate) => (Some(Preemption::Possible), candidate.victims.iter().map(ToString::to_string).collect()),
+        Err(_) => (Some(Preemption::NoVictims), Vec::new()),
     }
 }

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use super::{Scheduler, profile_of};
 use crate::{
     explain::{Basis, Explanation, State, Story, explain, recall},
-    framework::Case,
     pod::PodInfo,
     queue::{Past, Place},
     record::Record,
@@ -73,7 +72,8 @@ impl Scheduler {
 
     fn explain_pod(&mut self, namespace: &str, name: &str, now: Moment) -> Result<Explanation, Unanswered> {
         if let Some((pod, past, place)) = self.queue.named(namespace, name) {
-            return Ok(waiting(self.anew(pod)?, past, place, now));
+            let (pod, past, place) = (pod.clone(), past.clone(), place.clone());
+            return Ok(waiting(self.anew(&pod)?, past, &place, now));
         }
         if let Some(record) = self.records.named(namespace, name) {
             return Ok(self.placed(record, now));
@@ -84,9 +84,9 @@ impl Scheduler {
     }
 
     /// Looks at all nodes as they are now.
-    fn anew(&self, pod: &PodInfo) -> Result<Explanation, Unanswered> {
+    fn anew(&mut self, pod: &PodInfo) -> Result<Explanation, Unanswered> {
         let profile = profile_of(&self.profiles, pod).ok_or_else(|| Unanswered::NotMine(pod.scheduler.clone()))?;
-        Ok(explain(Case { pod, cluster: &self.cluster, profile }))
+        Ok(explain(&mut self.cluster, pod, profile))
     }
 
     fn placed(&self, record: &Record, now: Moment) -> Explanation {
@@ -115,7 +115,7 @@ impl Scheduler {
     }
 }
 
-fn waiting(mut told: Explanation, past: &Past, place: &Place, now: Moment) -> Explanation {
+fn waiting(mut told: Explanation, past: Past, place: &Place, now: Moment) -> Explanation {
     told.basis = Basis::Live;
     let (state, next) = match place {
         Place::Active(_) => (State::Active, None),
@@ -138,4 +138,146 @@ fn waiting(mut told: Explanation, past: &Past, place: &Place, now: Moment) -> Ex
         );
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use kube::runtime::watcher::Event;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        amounts::Load,
+        configuration::Configuration,
+        framework::testing::{node, pod},
+        node::NodeInfo,
+        scheduler::Input,
+    };
+
+    /// A scheduler that knows these nodes, some of them with labels.
+    fn scheduler(nodes: &[(&str, &str)]) -> Scheduler {
+        let mut scheduler = Scheduler::new(Configuration::default());
+        scheduler.apply(Input::Node(Event::Init), Duration::ZERO);
+        for (name, disk) in nodes {
+            let labels = [("disktype".to_owned(), (*disk).to_owned())].into();
+            scheduler.apply(Input::Node(Event::InitApply(NodeInfo { labels, ..node(name) })), Duration::ZERO);
+        }
+        scheduler.apply(Input::Node(Event::InitDone), Duration::ZERO);
+        scheduler.apply(Input::Pod(Event::Init), Duration::ZERO);
+        scheduler.apply(Input::Pod(Event::InitDone), Duration::ZERO);
+        scheduler.cluster.namespaces.apply(Event::InitDone);
+        scheduler.cluster.budgets.apply(Event::InitDone);
+        scheduler
+    }
+
+    fn wanting(name: &str, cpu: i64, priority: i32) -> PodInfo {
+        let mut pod = pod(name);
+        pod.wants.amounts.cpu = cpu;
+        pod.wants.load = Load { cpu, memory: 0 };
+        pod.wants.priority = priority;
+        pod
+    }
+
+    fn comes(scheduler: &mut Scheduler, pod: &PodInfo, seconds: u64) {
+        scheduler.apply(Input::Pod(Event::Apply(Arc::new(pod.clone()))), Duration::from_secs(seconds));
+    }
+
+    /// Asks a minute after the start, and keeps what is worth seeing.
+    fn asked(scheduler: &mut Scheduler, question: Question) -> Result<Value, Unanswered> {
+        let now = Moment { elapsed: Duration::from_secs(60), time: "2026-11-20T22:01:00Z".parse().unwrap() };
+        scheduler.explain(question, now).map(|told| serde_json::to_value(told).unwrap())
+    }
+
+    fn of(name: &str) -> Question {
+        Question::Pod("default".into(), name.into())
+    }
+
+    fn check(told: &Value, want: Expect) {
+        want.assert_eq(&format!("{}\n", serde_json::to_string_pretty(told).unwrap()));
+    }
+
+    #[test]
+    fn a_pod_that_waits_is_judged_anew_by_every_node() {
+        let mut scheduler = scheduler(&[("a", "ssd"), ("b", "ssd"), ("c", "hdd")]);
+        comes(&mut scheduler, &PodInfo { node: Some("a".into()), ..wanting("low", 3000, 0) }, 1);
+        comes(&mut scheduler, &PodInfo { node: Some("b".into()), ..wanting("high", 3000, 9) }, 1);
+        let mut waiting = wanting("web", 2000, 5);
+        waiting.wants.selector = [("disktype".into(), "ssd".into())].into();
+        waiting.wants.never_preempts = true;
+        comes(&mut scheduler, &waiting, 2);
+        scheduler.schedule_one(Duration::from_secs(3), 0);
+        let mut told = asked(&mut scheduler, of("web")).unwrap();
+        check(&told, expect![[r""]]);
+        // What is asked for changes nothing: only the pod's own policy kept it from evicting.
+        waiting.wants.never_preempts = false;
+        told = asked(&mut scheduler, Question::WhatIf(Box::new(waiting))).unwrap();
+        let nodes = || told["refused"].as_array().into_iter().flatten().flat_map(|group| group["nodes"].as_array().into_iter().flatten());
+        let of_nodes: Vec<_> =
+            nodes().map(|node| (node["name"].as_str().unwrap(), node["preemption"].as_str().unwrap(), &node["victims"])).collect();
+        assert_eq!(
+            of_nodes,
+            [("a", "Possible", &json!(["default/low"])), ("b", "NoVictims", &Value::Null), ("c", "NotHelpful", &Value::Null)]
+        );
+        assert!(scheduler.cluster.nodes.holds(&"low".into()) && scheduler.queue.len() == 1);
+    }
+
+    #[test]
+    fn a_pod_that_was_placed_is_remembered() {
+        let mut scheduler = scheduler(&[("a", "ssd"), ("b", "ssd"), ("c", "hdd")]);
+        comes(&mut scheduler, &PodInfo { node: Some("a".into()), ..wanting("other", 2000, 0) }, 1);
+        let mut web = wanting("web", 1000, 0);
+        web.wants.selector = [("disktype".into(), "ssd".into())].into();
+        comes(&mut scheduler, &web, 2);
+        scheduler.schedule_one(Duration::from_secs(3), 0);
+        assert_eq!(asked(&mut scheduler, of("web")).unwrap()["state"], "Binding");
+        comes(&mut scheduler, &PodInfo { node: Some("b".into()), ..web.clone() }, 4);
+        // What comes later does not change why it is there.
+        comes(&mut scheduler, &PodInfo { node: Some("b".into()), ..wanting("later", 3000, 0) }, 5);
+        check(&asked(&mut scheduler, of("web")).unwrap(), expect![[r""]]);
+        comes(&mut scheduler, &PodInfo { node: Some("b".into()), finished: true, ..web.clone() }, 6);
+        assert_eq!(asked(&mut scheduler, of("web")).unwrap()["nodeName"], "b");
+        scheduler.apply(Input::Pod(Event::Delete(web.into())), Duration::from_secs(7));
+        assert_eq!(asked(&mut scheduler, of("web")), Err(Unanswered::Unknown("web".into())));
+    }
+
+    #[test]
+    fn a_pod_that_somebody_else_placed_is_judged_as_if_it_had_no_node() {
+        let mut scheduler = scheduler(&[("a", "ssd"), ("b", "ssd")]);
+        comes(&mut scheduler, &PodInfo { node: Some("a".into()), ..wanting("other", 3000, 0) }, 1);
+        let told = asked(&mut scheduler, of("other")).unwrap();
+        assert_eq!((&told["state"], &told["basis"], &told["nodeName"]), (&json!("Scheduled"), &json!("Live"), &json!("a")));
+        assert_eq!(told["nodes"], json!({"total": 2, "feasible": 2, "refused": 0}));
+        assert!(told["note"].as_str().unwrap().starts_with("how the node was chosen is not known here"));
+        assert_eq!(scheduler.cluster.nodes.node(0).requested().cpu, 3000);
+    }
+
+    #[test]
+    fn what_woke_a_pod_is_told() {
+        let mut scheduler = scheduler(&[("a", "ssd")]);
+        let low = PodInfo { node: Some("a".into()), ..wanting("low", 3000, 0) };
+        comes(&mut scheduler, &low, 1);
+        comes(&mut scheduler, &wanting("web", 2000, 0), 2);
+        scheduler.schedule_one(Duration::from_secs(3), 0);
+        scheduler.apply(Input::Pod(Event::Delete(low.into())), Duration::from_secs(30));
+        scheduler.schedule_one(Duration::from_secs(31), 0);
+        let told = asked(&mut scheduler, of("web")).unwrap();
+        assert_eq!(
+            (&told["attempts"], &told["waitedSeconds"], &told["decidedAt"]),
+            (&json!(2), &json!(29.0), &json!("2026-11-20T22:00:31Z"))
+        );
+        assert_eq!(told["wokenBy"], "pod default/low left node a or takes less of it");
+    }
+
+    #[test]
+    fn what_cannot_be_explained() {
+        let mut fresh = Scheduler::new(Configuration::default());
+        assert_eq!(asked(&mut fresh, of("web")), Err(Unanswered::NotReady));
+        let mut scheduler = scheduler(&[]);
+        assert_eq!(asked(&mut scheduler, of("web")), Err(Unanswered::Unknown("web".into())));
+        let other = PodInfo { scheduler: "mine".into(), ..pod("web") };
+        assert_eq!(asked(&mut scheduler, Question::WhatIf(Box::new(other))), Err(Unanswered::NotMine("mine".into())));
+        comes(&mut scheduler, &PodInfo { gated: true, ..pod("gated") }, 1);
+        assert_eq!(asked(&mut scheduler, of("gated")).unwrap()["state"], "Gated");
+    }
 }

@@ -126,14 +126,17 @@ fn refused(told: &Value, wide: bool) -> String {
     format!("\n{}:\n{}", counted(&told["nodes"]["refused"], "refused", "and why"), table.take())
 }
 
-/// Whether evicting pods could make room.
-fn preemption(node: &Value) -> &'static str {
+/// Whether evicting pods would make room, and whom.
+fn preemption(node: &Value) -> String {
     match text(&node["preemption"]) {
-        "Possible" => "possible",
-        "NotHelpful" => "cannot help",
-        "NoVictims" => "no victims",
-        "Never" => "never: the pod's policy",
-        _ => "",
+        "Possible" => {
+            let victims: Vec<&str> = list(&node["victims"]).iter().map(text).collect();
+            format!("would evict {}", victims.join(", "))
+        }
+        "NotHelpful" => "cannot help".to_owned(),
+        "NoVictims" => "no victims".to_owned(),
+        "Never" => "never".to_owned(),
+        _ => "not tried".to_owned(),
     }
 }
 
@@ -190,7 +193,7 @@ mod tests {
             {"plugin": "NodeUnschedulable", "reasons": ["node(s) were unschedulable"], "count": 1,
              "nodes": [{"name": "k8s-node-1", "remedy": "kubectl uncordon k8s-node-1", "preemption": "NotHelpful"}]},
             {"plugin": "NodeResourcesFit", "reasons": ["Insufficient cpu"], "count": 2,
-             "nodes": [{"name": "k8s-node-2", "remedy": "500m more cpu: 500m of 4 are free", "preemption": "Possible"},
+             "nodes": [{"name": "k8s-node-2", "remedy": "500m more cpu: 500m of 4 are free", "preemption": "Possible", "victims": ["default/low"]},
                        {"name": "k8s-node-3", "remedy": "1 more cpu: 0 of 4 are free", "preemption": "NoVictims"}]},
         ]);
         check(&told, false, expect![[r""]]);
