@@ -87,7 +87,7 @@ async fn a_placed_pod_says_why_there_and_what_if_changes_nothing() {
 
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
         "selector": {"matchLabels": {"app": "web"}},
-        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "nginx", "resources": {"requests": {"cpu": "3500m"}}}]}}}});
+        "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "nginx", "resources": {"requests": {"cpu": "7500m"}}}]}}}});
     let ran = world.ctl_with(&["explain-scheduling", "--what-if", "-f", "-"], &deployment.to_string()).success();
     assert!(ran.contains("Pod:        default/web\n") && ran.contains("What if: it would wait"), "{ran}");
     assert!(ran.contains("k8s-node-3") && ran.contains("tolerate gpu=yes:NoSchedule, or take the taint off"), "{ran}");

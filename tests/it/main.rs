@@ -18,6 +18,7 @@ mod bad_input;
 mod components;
 mod daemon_sets;
 mod explaining;
+
 mod fuzz;
 mod jobs;
 mod kube_rs;

@@ -78,7 +78,7 @@ fn feasible(told: &Value, wide: bool) -> String {
         return String::new();
     }
     let score = |node: &Value, plugin: &Value| node["scores"][text(&plugin["name"])].as_f64().unwrap_or_default();
-    let same = |plugin: &&Value| nodes.iter().all(|node| score(node, plugin) == score(&nodes[0], plugin));
+    let same = |plugin: &&Value| nodes.len() > 1 && nodes.iter().all(|node| score(node, plugin) == score(&nodes[0], plugin));
     let (equal, telling): (Vec<&Value>, Vec<&Value>) = list(&told["plugins"]).iter().partition(|plugin| !wide && same(plugin));
     let mut table = TabWriter::table();
     let heads: String = telling.iter().map(|plugin| format!("\t{}", titled(plugin))).collect();
@@ -91,7 +91,7 @@ fn feasible(told: &Value, wide: bool) -> String {
         table.line(&format!("{mark} {}\t{total}{cells}", text(&node["name"])));
     }
     let count = &told["nodes"]["feasible"];
-    let mut out = format!("\n{}:\n{}", counted(count, "would do", "best first"), table.take());
+    let mut out = format!("\n{}:\n{}", counted(count, "would do", if nodes.len() > 1 { ", best first" } else { "" }), table.take());
     out.push_str(&rest(int(count), shown));
     if !equal.is_empty() {
         let equal: Vec<String> = equal.iter().map(|plugin| format!("{} {:.2}", titled(plugin), score(&nodes[0], plugin))).collect();
@@ -123,7 +123,7 @@ fn refused(told: &Value, wide: bool) -> String {
             table.line(&format!("  ... {left} more\t{why}"));
         }
     }
-    format!("\n{}:\n{}", counted(&told["nodes"]["refused"], "refused", "and why"), table.take())
+    format!("\n{}:\n{}", counted(&told["nodes"]["refused"], "refused", ", and why"), table.take())
 }
 
 /// Whether evicting pods would make room, and whom.
@@ -150,7 +150,7 @@ fn titled(plugin: &Value) -> String {
 
 fn counted(count: &Value, what: &str, more: &str) -> String {
     let nodes = if int(count) == 1 { "node" } else { "nodes" };
-    format!("{} {nodes} {what}, {more}", int(count))
+    format!("{} {nodes} {what}{more}", int(count))
 }
 
 fn rest(count: i64, shown: usize) -> String {
@@ -160,7 +160,11 @@ fn rest(count: i64, shown: usize) -> String {
 
 /// A length of time, to the millisecond where it is short.
 fn span(seconds: f64) -> String {
-    if seconds < 1.0 { format!("{}ms", (seconds.max(0.0) * 1000.0).round()) } else { mini_api::age::human(seconds as i64) }
+    match seconds {
+        ..0.001 => "less than 1ms".to_owned(),
+        ..1.0 => format!("{}ms", (seconds * 1000.0).round()),
+        _ => mini_api::age::human(seconds as i64),
+    }
 }
 
 #[cfg(test)]
@@ -196,7 +200,22 @@ mod tests {
              "nodes": [{"name": "k8s-node-2", "remedy": "500m more cpu: 500m of 4 are free", "preemption": "Possible", "victims": ["default/low"]},
                        {"name": "k8s-node-3", "remedy": "1 more cpu: 0 of 4 are free", "preemption": "NoVictims"}]},
         ]);
-        check(&told, false, expect![[r""]]);
+        check(&told, false, expect![[r#"
+            Pod:           default/web-1
+            Scheduler:     default-scheduler
+            Status:        Pending: it waits for a change that helps
+            Attempts:      2, the last 5s ago
+            Waiting for:   65s
+            Next attempt:  in 4m55s at the latest
+            Woken by:      node k8s-node-1 came or changed
+            Message:       0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu.
+
+            3 nodes refused, and why:
+              NODE         REFUSED BY          REASON                       PREEMPTION                WHAT WOULD HELP
+              k8s-node-1   NodeUnschedulable   node(s) were unschedulable   cannot help               kubectl uncordon k8s-node-1
+              k8s-node-2   NodeResourcesFit    Insufficient cpu             would evict default/low   500m more cpu: 500m of 4 are free
+              k8s-node-3   NodeResourcesFit    Insufficient cpu             no victims                1 more cpu: 0 of 4 are free
+        "#]]);
     }
 
     #[test]
@@ -213,14 +232,51 @@ mod tests {
             {"name": "k8s-node-1", "score": 380.0, "scores": {"TaintToleration": 300.0, "NodeResourcesFit": 80.0}, "chosen": false},
         ]);
         told["refused"] = json!([{"plugin": "TaintToleration", "reasons": ["node(s) had untolerated taint(s)"], "count": 28, "nodes": [{"name": "k8s-node-3"}]}]);
-        check(&told, false, expect![[r""]]);
-        check(&told, true, expect![[r""]]);
+        check(&told, false, expect![[r#"
+            Pod:        default/web-1
+            Scheduler:  default-scheduler
+            Status:     Scheduled to k8s-node-2
+            Attempts:   1, the last 10m ago
+            Waited:     12ms
+
+            2 nodes would do, best first:
+              NODE         SCORE    NodeResourcesFit
+            * k8s-node-2   396.25   96.25
+              k8s-node-1   380.00   80.00
+            The same for each: 3×TaintToleration 300.00
+
+            28 nodes refused, and why:
+              NODE          REFUSED BY        REASON
+              k8s-node-3    TaintToleration   node(s) had untolerated taint(s)
+              ... 27 more   TaintToleration   node(s) had untolerated taint(s)
+        "#]]);
+        check(&told, true, expect![[r#"
+            Pod:        default/web-1
+            Scheduler:  default-scheduler
+            Status:     Scheduled to k8s-node-2
+            Attempts:   1, the last 10m ago
+            Waited:     12ms
+
+            2 nodes would do, best first:
+              NODE         SCORE    3×TaintToleration   NodeResourcesFit
+            * k8s-node-2   396.25   300.00              96.25
+              k8s-node-1   380.00   300.00              80.00
+
+            28 nodes refused, and why:
+              NODE          REFUSED BY        REASON
+              k8s-node-3    TaintToleration   node(s) had untolerated taint(s)
+              ... 27 more   TaintToleration   node(s) had untolerated taint(s)
+        "#]]);
     }
 
     #[test]
     fn a_pod_that_does_not_exist() {
         let mut told = pod("WhatIf", "Live");
-        check(&told, false, expect![[r""]]);
+        check(&told, false, expect![[r#"
+            Pod:        default/web-1
+            Scheduler:  default-scheduler
+            Status:     What if: it would wait
+        "#]]);
         told["nodes"]["feasible"] = 25.into();
         let node = |index: usize| json!({"name": format!("n{index}"), "score": 1.0, "scores": {"ImageLocality": 1.0}, "chosen": index < 2});
         told["plugins"] = json!([{"name": "ImageLocality", "weight": 1}]);
