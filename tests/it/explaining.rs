@@ -39,7 +39,17 @@ async fn pods_that_wait_say_why() {
     world.ctl_with(&["apply", "-f", "-"], &wanting("huge", "100")).success();
     world.ctl_with(&["apply", "-f", "-"], &pod("choosy", &json!({"nodeSelector": {"disktype": "ssd"}}))).success();
     let huge = page(&world, &["pod/huge"], "Pending: it waits for a change that helps").await;
-    expect_test::expect![[r""]].assert_eq(&huge);
+    expect_test::expect![[r#"
+        Pod:           default/huge
+        Scheduler:     default-scheduler
+        Status:        Pending: it waits for a change that helps
+        Message:       0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.
+
+        2 nodes refused, and why:
+          NODE         REFUSED BY         REASON             PREEMPTION    WHAT WOULD HELP
+          k8s-node-1   NodeResourcesFit   Insufficient cpu   cannot help   a node with 100 cpu: this one has 8
+          k8s-node-2   NodeResourcesFit   Insufficient cpu   cannot help   a node with 100 cpu: this one has 8
+    "#]].assert_eq(&huge);
     let choosy = page(&world, &["pod", "choosy"], "Pending: it waits for a change that helps").await;
     assert!(
         choosy.contains(
