@@ -208,7 +208,9 @@ mod tests {
         comes(&mut scheduler, &waiting, 2);
         scheduler.schedule_one(Duration::from_secs(3), 0);
         let mut told = asked(&mut scheduler, of("web")).unwrap();
-        check(&told, expect![[r#"
+        check(
+            &told,
+            expect![[r#"
             {
               "apiVersion": "mini.dev/v1",
               "attempts": 1,
@@ -281,7 +283,8 @@ mod tests {
               "state": "Unschedulable",
               "waitedSeconds": 58.0
             }
-        "#]]);
+        "#]],
+        );
         // What is asked for changes nothing: only the pod's own policy kept it from evicting.
         waiting.wants.never_preempts = false;
         told = asked(&mut scheduler, Question::WhatIf(Box::new(waiting))).unwrap();
@@ -307,7 +310,9 @@ mod tests {
         comes(&mut scheduler, &PodInfo { node: Some("b".into()), ..web.clone() }, 4);
         // What comes later does not change why it is there.
         comes(&mut scheduler, &PodInfo { node: Some("b".into()), ..wanting("later", 3000, 0) }, 5);
-        check(&asked(&mut scheduler, of("web")).unwrap(), expect![[r#"
+        check(
+            &asked(&mut scheduler, of("web")).unwrap(),
+            expect![[r#"
             {
               "apiVersion": "mini.dev/v1",
               "attempts": 1,
@@ -379,7 +384,8 @@ mod tests {
               "state": "Scheduled",
               "waitedSeconds": 1.0
             }
-        "#]]);
+        "#]],
+        );
         comes(&mut scheduler, &PodInfo { node: Some("b".into()), finished: true, ..web.clone() }, 6);
         assert_eq!(asked(&mut scheduler, of("web")).unwrap()["nodeName"], "b");
         scheduler.apply(Input::Pod(Event::Delete(web.into())), Duration::from_secs(7));
