@@ -1,8 +1,9 @@
-//! How many pods a second the pure cycle places on one core: `cargo bench -p mini-scheduler`.
+//! How many pods a second the pure cycle places on one core, its account included: `cargo bench -p mini-scheduler`.
 
-use std::sync::Arc;
+use std::{hint::black_box, sync::Arc};
 
 use mini_scheduler::{
+    account::{Account, Extent},
     amounts::{Amounts, Load},
     cluster::Cluster,
     cycle::{Decision, Draw, schedule},
@@ -41,6 +42,7 @@ fn main() {
             start = outcome.search.next_start;
             if let Decision::Place(placement) = outcome.decision {
                 let node = cluster.nodes.node(placement.row).info().name.clone();
+                black_box(Account::of(&cluster, &outcome.search, &outcome.scores, Some(placement.row), Extent::KEPT));
                 cluster.nodes.assume(pod, &node);
             }
         }
