@@ -124,21 +124,36 @@ impl Account {
 
 /// The best rows: the chosen one, then by score, then by name.
 fn best(cluster: &Cluster, search: &Search, scores: &Scores, chosen: Option<usize>, most: usize) -> Vec<Candidate> {
-    let total = |at: usize| scores.totals.get(at).copied().unwrap_or(0);
-    let rank = |at: &usize| (chosen != Some(search.feasible[*at]), Reverse(total(*at)));
-    let name = |at: usize| &cluster.nodes.node(search.feasible[at]).info().name;
-    let mut order: Vec<usize> = (0..search.feasible.len()).collect();
-    if order.len() > most {
-        order.select_nth_unstable_by_key(most, rank);
-        order.truncate(most);
+    let (rows, total) = (&search.feasible, |at: usize| scores.totals.get(at).copied().unwrap_or(0));
+    let name = |at: usize| &cluster.nodes.node(rows[at]).info().name;
+    let mut order = if rows.len() > most { leaders(&scores.totals, most) } else { (0..rows.len()).collect() };
+    if chosen.is_some_and(|row| !order.iter().any(|at| rows[*at] == row)) {
+        // Many were as good, and chance chose among all of them.
+        let at = rows.iter().position(|row| chosen == Some(*row));
+        order.truncate(most.saturating_sub(1));
+        order.extend(at);
     }
-    order.sort_by(|one, other| rank(one).cmp(&rank(other)).then_with(|| name(*one).cmp(name(*other))));
+    order.sort_by_key(|at| (chosen != Some(rows[*at]), Reverse(total(*at)), name(*at)));
     let candidate = |at: usize| Candidate {
         node: name(at).clone(),
         total: total(at),
         scores: scores.columns.iter().map(|column| column.weight * column.scores[at]).collect(),
     };
     order.into_iter().map(candidate).collect()
+}
+
+/// The places of the highest values. Most values are passed over after one comparison, for this is done for every pod.
+fn leaders(totals: &[i64], most: usize) -> Vec<usize> {
+    let mut leaders: Vec<usize> = Vec::with_capacity(most + 1);
+    for (at, total) in totals.iter().enumerate() {
+        if leaders.len() == most && leaders.last().is_none_or(|last| *total <= totals[*last]) {
+            continue;
+        }
+        let place = leaders.partition_point(|other| totals[*other] >= *total);
+        leaders.insert(place, at);
+        leaders.truncate(most);
+    }
+    leaders
 }
 
 #[cfg(test)]
@@ -165,6 +180,10 @@ mod tests {
         let best: Vec<_> = account.best.iter().map(|candidate| (&*candidate.node, candidate.total, candidate.scores[0])).collect();
         assert_eq!(best, [("n2", 18, 18), ("n1", 18, 18), ("n3", 8, 8)]);
         assert_eq!((account.feasible, account.plugins.as_slice()), (4, &[(5, 2)][..]));
+        assert_eq!((leaders(&[3, 1, 4, 1, 5, 9, 2, 6], 3), leaders(&[1, 1, 1], 2), leaders(&[1], 0)), (vec![5, 7, 4], vec![0, 1], vec![]));
+        // Chance may choose one that is as good as those that are kept.
+        let only = Account::of(&nodes(4), &search, &scores, Some(1), Extent { candidates: 1, names: 0 });
+        assert_eq!(only.best.iter().map(|best| &*best.node).collect::<Vec<_>>(), ["n1"]);
     }
 
     #[test]
