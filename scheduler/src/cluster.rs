@@ -2,13 +2,13 @@
 //! a [`Mirror`]: one field here, one word in [`Kind`], and one line in [`mirrors`](crate::watch::mirrors).
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
 use kube::runtime::watcher::Event;
 
-use crate::{namespace::NamespaceInfo, snapshot::Snapshot};
+use crate::{framework::Case, namespace::NamespaceInfo, plugins::PLUGINS, pod::PodInfo, service::ServiceInfo, snapshot::Snapshot};
 
 /// The cluster as the scheduler knows it.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +17,21 @@ pub struct Cluster {
     pub nodes: Snapshot,
     /// The namespaces, whose labels select pods by theirs.
     pub namespaces: Mirror<NamespaceInfo>,
+    /// The Services, whose pods are spread.
+    pub services: Mirror<ServiceInfo>,
 }
 
 impl Cluster {
     /// Whether all copies beside the node table were complete at least once.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.namespaces.synced()
+        self.namespaces.synced() && self.services.synced()
+    }
+
+    /// Gets ready for a decision about a pod, and for others like it. That makes decisions quick and changes none.
+    pub fn prepare(&mut self, pod: &PodInfo) {
+        let needs: Vec<_> = PLUGINS.iter().flat_map(|plugin| plugin.needs(Case { pod, cluster: self })).collect();
+        needs.into_iter().for_each(|need| self.nodes.keep(need));
     }
 }
 
@@ -32,6 +40,8 @@ impl Cluster {
 pub enum Kind {
     /// A Namespace.
     Namespace,
+    /// A Service.
+    Service,
 }
 
 /// `metadata.namespace` (empty where there is none) and `metadata.name`.
@@ -46,7 +56,7 @@ pub trait Keyed {
 /// The live copy of all objects of a kind, of which only what scheduling looks at is kept.
 #[derive(Clone, Debug)]
 pub struct Mirror<T> {
-    objects: HashMap<Key, Arc<T>>,
+    objects: BTreeMap<Key, Arc<T>>,
     /// What the list under way has named so far.
     seen: HashSet<Key>,
     synced: bool,
@@ -54,7 +64,7 @@ pub struct Mirror<T> {
 
 impl<T> Default for Mirror<T> {
     fn default() -> Self {
-        Self { objects: HashMap::new(), seen: HashSet::new(), synced: false }
+        Self { objects: BTreeMap::new(), seen: HashSet::new(), synced: false }
     }
 }
 
@@ -65,7 +75,13 @@ impl<T: Keyed + PartialEq> Mirror<T> {
         self.objects.get(&(namespace.to_owned(), name.to_owned()))
     }
 
-    /// All of them, in no order.
+    /// Those of a namespace, by name.
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<T>> {
+        let range = self.objects.range((namespace.to_owned(), String::new())..);
+        range.take_while(move |((of, _), _)| of == namespace).map(|(_, object)| object)
+    }
+
+    /// All of them, by namespace and name.
     pub fn all(&self) -> impl Iterator<Item = &Arc<T>> {
         self.objects.values()
     }

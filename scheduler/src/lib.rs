@@ -24,6 +24,7 @@ use crate::{
 
 pub mod amounts;
 mod bind;
+pub mod census;
 pub mod cluster;
 pub mod cycle;
 pub mod diagnosis;
@@ -34,7 +35,9 @@ pub mod node;
 pub mod plugins;
 pub mod pod;
 pub mod queue;
+pub mod relations;
 mod scheduler;
+pub mod service;
 pub mod snapshot;
 mod watch;
 

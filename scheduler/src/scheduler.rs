@@ -123,6 +123,7 @@ impl Scheduler {
     pub(crate) fn schedule_one(&mut self, now: Duration, random: u64) -> Option<Work> {
         let attempt = self.queue.pop()?;
         let pod = attempt.pod.clone();
+        self.cluster.prepare(&pod);
         let outcome = cycle::schedule(Case { pod: &pod, cluster: &self.cluster }, Draw { random, start: self.start });
         self.start = outcome.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
@@ -135,6 +136,7 @@ impl Scheduler {
                 );
                 self.cluster.nodes.assume(pod.clone(), &node);
                 self.binding.insert(pod.uid.clone(), attempt);
+                self.wake_at(&node, now, |row| Change::PodHere(row, &pod));
                 Some(Work::Bind(pod, node))
             }
             Decision::Refuse(diagnosis) => {
@@ -156,15 +158,17 @@ impl Scheduler {
             Event::InitDone => {
                 let seen = std::mem::take(&mut self.nodes.seen);
                 let gone: Vec<_> = self.cluster.nodes.node_names().filter(|name| !seen.contains(*name)).cloned().collect();
-                for name in &gone {
-                    self.cluster.nodes.remove_node(name);
-                }
+                gone.iter().for_each(|name| self.node_gone(name, now));
                 self.nodes.synced = true;
             }
             Event::Apply(node) => self.node_applied(node, now),
-            Event::Delete(node) => {
-                self.cluster.nodes.remove_node(&node.name);
-            }
+            Event::Delete(node) => self.node_gone(&node.name, now),
+        }
+    }
+
+    fn node_gone(&mut self, name: &str, now: Duration) {
+        if let Some(node) = self.cluster.nodes.remove_node(name) {
+            wake(&mut self.queue, &self.cluster, Change::NodeGone(&node), now);
         }
     }
 
@@ -270,6 +274,7 @@ mod tests {
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
         scheduler.cluster.namespaces.apply(Event::InitDone);
+        scheduler.cluster.services.apply(Event::InitDone);
         scheduler
     }
 
@@ -309,6 +314,7 @@ mod tests {
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
         assert!(!scheduler.is_ready());
         scheduler.cluster.namespaces.apply(Event::InitDone);
+        scheduler.cluster.services.apply(Event::InitDone);
         assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
     }
 

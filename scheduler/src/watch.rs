@@ -18,12 +18,16 @@ use crate::{
     cluster::{Cluster, Keyed, Kind, Mirror},
     namespace::NamespaceView,
     scheduler::{Input, Update},
+    service::ServiceView,
 };
 
 /// The watches of all kinds besides nodes and pods: their names, and the work.
 pub(crate) fn mirrors(client: &Client, inputs: &mpsc::Sender<Input>) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
     let (all, to) = (client.clone(), inputs.clone());
-    vec![("namespaces", mirror(Api::<NamespaceView>::all(all), Kind::Namespace, |cluster| &mut cluster.namespaces, to))]
+    vec![
+        ("namespaces", mirror(Api::<NamespaceView>::all(all.clone()), Kind::Namespace, |cluster| &mut cluster.namespaces, to.clone())),
+        ("services", mirror(Api::<ServiceView>::all(all), Kind::Service, |cluster| &mut cluster.services, to)),
+    ]
 }
 
 /// Keeps a copy of all objects of a kind.
