@@ -58,7 +58,7 @@ mod tests {
             Some([0, 1, 2].map(|row| (score.look)(cluster.nodes.node(row))))
         };
         // Two of three nodes have 500 MB: 333 - 23 of 1000 - 23.
-        assert_eq!(scores(&["small:1"]), Some([31_764, 31_764, 0]));
+        assert_eq!(scores(&["small:1"]), Some([31_763, 31_763, 0]));
         // One of three has 2,000 MB, and the other image counts too: 666 + 333 - 23 of 2000 - 23.
         assert_eq!(scores(&["big:1", "small:1"]), Some([49_418, 15_697, 0]));
         assert_eq!(scores(&["big:2"]), None);
