@@ -10,8 +10,9 @@
 //! | [`condition`] | finding and setting status conditions with true transition times |
 //! | [`dial`] | how a connection that cannot be made is told |
 //! | [`duration`] | a length of time as Go writes it (`1m30s`) |
-//! | [`hash`] | the `pod-template-hash` of a pod template |
+//! | [`hash`] | the `pod-template-hash` of a pod template, and the hash of a ControllerRevision |
 //! | [`name`] | which names, keys and values are valid, and what is said if they are not |
+//! | [`node_selector`] | which nodes a pod's selector and node affinity allow |
 //! | [`owner`] | controller owner references |
 //! | [`percent`] | "25%" or 3 of a total (surge, unavailable) |
 //! | [`pod`] | readiness, life cycle, resources, QoS class and the STATUS column of a pod |
@@ -26,6 +27,7 @@ pub mod dial;
 pub mod duration;
 pub mod hash;
 pub mod name;
+pub mod node_selector;
 pub mod owner;
 pub mod percent;
 pub mod pod;

@@ -1,6 +1,6 @@
 //! Whose an object is: children are found by selector, and bound to their owner by a reference that only one controller may hold.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::{Resource, api::ApiResource};
@@ -19,13 +19,30 @@ where
     O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
     K: Object + Resource<DynamicType = ()>,
 {
+    members(owner, selector, |_| true, cache, writes).await
+}
+
+/// The same, where a child must also be one that `belongs`.
+pub(crate) async fn members<O, K>(
+    owner: &O,
+    selector: Option<&LabelSelector>,
+    belongs: impl Fn(&K) -> bool,
+    cache: &Cache<K>,
+    writes: &Writes,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
+    K: Object + Resource<DynamicType = ()>,
+{
     let meta = owner.meta();
     // A selector that cannot be read matches nothing; the API server lets none in.
     let Some(Ok(selector)) = selector.map(Selector::from_label_selector) else { return Ok(Vec::new()) };
     let uid = meta.uid.as_deref().unwrap_or_default();
     let mut candidates = cache.controlled_by(uid);
     candidates.extend(cache.orphans(meta.namespace.as_deref().unwrap_or_default()));
-    let mut claims = claim(&selector, meta, candidates);
+    let nothing = BTreeMap::new();
+    let matches = |child: &K| selector.matches(child.meta().labels.as_ref().unwrap_or(&nothing)) && belongs(child);
+    let mut claims = claim(matches, meta, candidates);
 
     let resource = &ApiResource::erase::<K>(&());
     if !claims.adopt.is_empty() {
@@ -59,6 +76,19 @@ where
     O: Object + Resource<DynamicType = ()>,
     K: Object,
 {
+    owners_by(sides, cache, |owner| selector(owner).map(Cow::Borrowed))
+}
+
+/// The same where a selector may have to be made, because the owner has it in another form.
+pub(crate) fn owners_by<'a, O, K>(
+    sides: impl Iterator<Item = &'a Arc<K>>,
+    cache: &Cache<O>,
+    selector: impl Fn(&O) -> Option<Cow<'_, LabelSelector>>,
+) -> Vec<Key>
+where
+    O: Object + Resource<DynamicType = ()>,
+    K: Object,
+{
     let mut keys = Vec::new();
     for meta in sides.map(|side| side.meta()) {
         let namespace = meta.namespace.as_deref().unwrap_or_default();
@@ -68,7 +98,7 @@ where
             None => {
                 let labels = meta.labels.clone().unwrap_or_default();
                 let matches = |owner: &O| {
-                    let selector = selector(owner).map(Selector::from_label_selector);
+                    let selector = selector(owner).map(|selector| Selector::from_label_selector(&selector));
                     matches!(selector, Some(Ok(selector)) if !selector.is_empty() && selector.matches(&labels))
                 };
                 let matching = cache.in_namespace(namespace).into_iter().filter(|owner| matches(owner));
@@ -93,12 +123,11 @@ struct Claims<K> {
 /// Sorts `candidates` (the children and the orphans of the namespace) by what they are to the owner.
 ///
 /// An owner that is being deleted adopts nothing.
-fn claim<K: Resource>(selector: &Selector, owner: &ObjectMeta, candidates: impl IntoIterator<Item = Arc<K>>) -> Claims<K> {
+fn claim<K: Resource>(matches: impl Fn(&K) -> bool, owner: &ObjectMeta, candidates: impl IntoIterator<Item = Arc<K>>) -> Claims<K> {
     let mut claims = Claims { owned: Vec::new(), adopt: Vec::new(), release: Vec::new() };
-    let nothing = BTreeMap::new();
     for object in candidates {
         let meta = object.meta();
-        let matches = selector.matches(meta.labels.as_ref().unwrap_or(&nothing));
+        let matches = matches(&object);
         match owner::controller_of(meta) {
             Some(controller) if Some(&controller.uid) != owner.uid.as_ref() => {}
             Some(_) if matches => claims.owned.push(object),
@@ -146,14 +175,14 @@ mod tests {
             make("theirs", "web", Some("other")),
             Arc::new(dying),
         ];
-        let selector = Selector::parse("app=web").unwrap();
+        let matches = |pod: &Pod| pod.metadata.labels.as_ref().is_some_and(|labels| labels["app"] == "web");
         let mut owner = ObjectMeta { uid: Some("u".to_owned()), ..ObjectMeta::default() };
         let names = |pods: &[Arc<Pod>]| pods.iter().map(|pod| pod.metadata.name.clone().unwrap()).collect::<Vec<_>>();
-        let claims = claim(&selector, &owner, candidates.clone());
+        let claims = claim(matches, &owner, candidates.clone());
         assert_eq!(names(&claims.owned), ["mine"]);
         assert_eq!(names(&claims.adopt), ["orphan"]);
         assert_eq!(names(&claims.release), ["lost"]);
         owner.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
-        assert!(claim(&selector, &owner, candidates).adopt.is_empty());
+        assert!(claim(matches, &owner, candidates).adopt.is_empty());
     }
 }

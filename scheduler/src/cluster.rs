@@ -8,7 +8,9 @@ use std::{
 
 use kube::runtime::watcher::Event;
 
-use crate::{framework::Case, namespace::NamespaceInfo, plugins::PLUGINS, pod::PodInfo, service::ServiceInfo, snapshot::Snapshot};
+use crate::{
+    framework::Case, namespace::NamespaceInfo, plugins::PLUGINS, pod::PodInfo, profile::Profile, service::ServiceInfo, snapshot::Snapshot,
+};
 
 /// The cluster as the scheduler knows it.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +31,8 @@ impl Cluster {
     }
 
     /// Gets ready for a decision about a pod, and for others like it. That makes decisions quick and changes none.
-    pub fn prepare(&mut self, pod: &PodInfo) {
-        let needs: Vec<_> = PLUGINS.iter().flat_map(|plugin| plugin.needs(Case { pod, cluster: self })).collect();
+    pub fn prepare(&mut self, pod: &PodInfo, profile: &Profile) {
+        let needs: Vec<_> = PLUGINS.iter().flat_map(|plugin| plugin.needs(Case { pod, cluster: self, profile })).collect();
         needs.into_iter().for_each(|need| self.nodes.keep(need));
     }
 }

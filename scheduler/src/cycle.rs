@@ -83,14 +83,14 @@ impl Search {
     fn run(case: Case<'_>, start: usize) -> Self {
         let mut search = Self { feasible: Vec::new(), refused: Vec::new(), refused_all: None, narrowed_by: None, next_start: start };
         let mut filters = Vec::with_capacity(PLUGINS.len());
-        for (index, plugin) in PLUGINS.iter().enumerate() {
-            match plugin.filter(case) {
+        for index in &case.profile.filters {
+            match PLUGINS[*index].filter(case) {
                 Filter::Nothing => {}
                 Filter::All(refusal) => {
-                    search.refused_all = Some((index, refusal));
+                    search.refused_all = Some((*index, refusal));
                     return search;
                 }
-                filter => filters.push((index, filter)),
+                filter => filters.push((*index, filter)),
             }
         }
         let table = &case.cluster.nodes;
@@ -105,7 +105,8 @@ impl Search {
             }
             return search;
         }
-        let (nodes, wanted) = (table.len(), feasible_nodes_to_find(table.len()));
+        let nodes = table.len();
+        let wanted = feasible_nodes_to_find(nodes, case.profile.percentage_of_nodes_to_score);
         if nodes == 0 {
             return search;
         }
@@ -135,7 +136,7 @@ impl Search {
 
     /// Puts the refusals of all nodes into words.
     fn diagnose(self, case: Case<'_>) -> Diagnosis {
-        let Case { pod, cluster } = case;
+        let Case { pod, cluster, .. } = case;
         let nodes = cluster.nodes.len();
         let (mut reasons, mut useless, mut refused_by) = (Reasons::default(), Reasons::default(), PluginSet::default());
         let not_helpful = Reason::from("Preemption is not helpful for scheduling");
@@ -168,24 +169,25 @@ impl Search {
     }
 }
 
-/// Upstream's adaptive sampling: of 100 nodes all, of 500 46 %, of 5,000 10 %, never less than 5 % or 100 nodes.
-fn feasible_nodes_to_find(nodes: usize) -> usize {
+/// Where no percentage is given, upstream's adaptive sampling: of 100 nodes all, of 500 46 %, of 5,000 10 %, never less than 5 % or
+/// 100 nodes.
+fn feasible_nodes_to_find(nodes: usize, percentage: usize) -> usize {
     if nodes < ENOUGH_NODES {
         return nodes;
     }
-    let percentage = 50_usize.saturating_sub(nodes / 125).max(5);
+    let percentage = if percentage == 0 { 50_usize.saturating_sub(nodes / 125).max(5) } else { percentage };
     (nodes * percentage / 100).max(ENOUGH_NODES)
 }
 
 /// The weighted scores of these rows.
 fn totals(case: Case<'_>, rows: &[usize]) -> Vec<i64> {
     let (mut totals, mut scores) = (vec![0; rows.len()], Vec::with_capacity(rows.len()));
-    for plugin in PLUGINS {
-        let Some(score) = plugin.score(case, rows) else { continue };
+    for (index, weight) in &case.profile.scorers {
+        let Some(score) = PLUGINS[*index].score(case, rows) else { continue };
         scores.clear();
         scores.extend(rows.iter().map(|row| (score.look)(case.cluster.nodes.node(*row))));
         (score.normalize)(&mut scores);
-        totals.iter_mut().zip(&scores).for_each(|(total, score)| *total += plugin.weight() * score);
+        totals.iter_mut().zip(&scores).for_each(|(total, score)| *total += weight * score);
     }
     totals
 }
@@ -216,7 +218,7 @@ mod tests {
 
     /// One cycle in a cluster.
     fn schedule(cluster: &Cluster, pod: &PodInfo, draw: Draw) -> Outcome {
-        super::schedule(Case { pod, cluster }, draw)
+        super::schedule(Case::new(pod, cluster), draw)
     }
 
     /// The recorded cluster: three nodes and a tainted one.
@@ -352,7 +354,10 @@ mod tests {
     #[test]
     fn big_clusters_are_sampled_in_turn() {
         for (nodes, want) in [(5, 5), (99, 99), (100, 100), (500, 230), (1000, 420), (5000, 500), (20_000, 1000)] {
-            assert_eq!(feasible_nodes_to_find(nodes), want);
+            assert_eq!(feasible_nodes_to_find(nodes, 0), want);
+        }
+        for (percentage, want) in [(1, 100), (20, 200), (100, 1000)] {
+            assert_eq!(feasible_nodes_to_find(1000, percentage), want);
         }
         let mut cluster = Cluster::default();
         for index in 0..500 {

@@ -8,7 +8,13 @@
 //! This room must not know how objects are stored, what controllers want, or what a kubelet does with a bound pod.
 
 use kube::{Api, Client};
-use mini_daemon::{clock, connect, events::Recorder, process::Running, tasks::Tasks};
+use mini_daemon::{
+    clock, connect,
+    events::Recorder,
+    lease::{Candidate, ElectionArgs},
+    process::Running,
+    tasks::Tasks,
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -19,6 +25,7 @@ use crate::{
     bind::{BindJob, Hands, ReportJob},
     node::NodeView,
     pod::PodView,
+    profile::Profile,
     scheduler::{Input, Scheduler, Work},
 };
 
@@ -34,6 +41,7 @@ pub mod namespace;
 pub mod node;
 pub mod plugins;
 pub mod pod;
+pub mod profile;
 pub mod queue;
 pub mod relations;
 mod scheduler;
@@ -54,6 +62,9 @@ pub struct Args {
     /// Where the API server is.
     #[command(flatten)]
     pub connect: mini_daemon::connect::ConnectArgs,
+    /// Which of several copies works.
+    #[command(flatten)]
+    pub election: ElectionArgs,
     /// What only this one can.
     #[command(flatten)]
     pub config: Config,
@@ -63,7 +74,7 @@ pub struct Args {
 #[derive(clap::Args, Clone, Debug)]
 pub struct Config {
     /// The pods to look after are those with this `spec.schedulerName`; also the source of their Events.
-    #[arg(long, value_name = "NAME", default_value = Config::NAME)]
+    #[arg(long, value_name = "NAME", default_value = Profile::DEFAULT_NAME)]
     pub scheduler_name: String,
     /// How many bindings may be on their way at once.
     #[arg(long, value_name = "N", default_value_t = Config::BIND_WORKERS, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
@@ -71,18 +82,27 @@ pub struct Config {
 }
 
 impl Config {
-    const NAME: &'static str = "default-scheduler";
     const BIND_WORKERS: usize = 64;
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { scheduler_name: Self::NAME.to_owned(), bind_workers: Self::BIND_WORKERS }
+        Self { scheduler_name: Profile::DEFAULT_NAME.to_owned(), bind_workers: Self::BIND_WORKERS }
     }
 }
 
 /// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.
 pub const AGENT: &str = "kube-scheduler";
+
+/// Schedules pods while this copy is the leader, until the token of `tasks` is cancelled.
+///
+/// # Errors
+/// As [`run`], and when another copy works in this one's place.
+pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks) -> Running {
+    // Upstream speaks of the election, too, as the scheduler its pods name.
+    let candidate = Candidate { lease: AGENT, component: Profile::DEFAULT_NAME };
+    election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), tasks))
+}
 
 /// Schedules pods until the token of `tasks` is cancelled. Outages of the API server are waited out.
 ///
@@ -111,7 +131,7 @@ async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Resu
     tasks.spawn("watch of pods", until(token.clone(), watch_pods));
     tasks.spawn("binding", until(token.clone(), hands.clone().bind_all(bind_jobs, config.bind_workers)));
     tasks.spawn("reporting", until(token.clone(), hands.report_all(report_jobs)));
-    tasks.spawn("scheduling", until(token, drive(Scheduler::new(config.scheduler_name), received, binds, reports)));
+    tasks.spawn("scheduling", until(token, drive(Scheduler::new(vec![Profile::named(&config.scheduler_name)]), received, binds, reports)));
     tasks.join().await
 }
 

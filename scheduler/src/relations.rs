@@ -8,6 +8,9 @@ use mini_api::selector::Selector;
 
 use crate::census::{Bond, Demand, Namespaces, Selection, Term};
 
+/// The `whenUnsatisfiable` of a constraint that must hold.
+pub(crate) const REQUIRED: &str = "DoNotSchedule";
+
 /// All of a pod's wishes about other pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relations {
@@ -58,22 +61,29 @@ impl Relations {
             let preferred = apart.preferred_during_scheduling_ignored_during_execution;
             preferred.into_iter().flatten().for_each(|term| bind(term.pod_affinity_term, Demand::Prefer(-term.weight)));
         }
-        let spread: Vec<_> = spread.into_iter().map(|constraint| Constraint::new(constraint, namespace)).collect();
+        let spread: Vec<_> = spread
+            .into_iter()
+            .map(|view| {
+                let namespaces = Namespaces::These(vec![namespace.to_owned()]);
+                let labels = read(view.label_selector.as_ref());
+                Constraint::new(&view, Selection::Labelled { namespaces, labels, living: true })
+            })
+            .collect();
         (!bonds.is_empty() || !spread.is_empty()).then(|| Box::new(Self { bonds, spread }))
     }
 }
 
 impl Constraint {
-    fn new(view: TopologySpreadConstraint, namespace: &str) -> Self {
-        let namespaces = Namespaces::These(vec![namespace.to_owned()]);
+    /// Such a constraint, for these pods.
+    pub(crate) fn new(view: &TopologySpreadConstraint, selection: Selection) -> Self {
         Self {
             max_skew: view.max_skew,
-            topology_key: view.topology_key,
-            required: view.when_unsatisfiable == "DoNotSchedule",
+            topology_key: view.topology_key.clone(),
+            required: view.when_unsatisfiable == REQUIRED,
             min_domains: view.min_domains.and_then(|domains| usize::try_from(domains).ok()).unwrap_or(1),
             honors_affinity: view.node_affinity_policy.as_deref() != Some("Ignore"),
             honors_taints: view.node_taints_policy.as_deref() == Some("Honor"),
-            selection: Selection::Labelled { namespaces, labels: read(view.label_selector.as_ref()), living: true },
+            selection,
         }
     }
 }
@@ -132,7 +142,7 @@ mod tests {
 
     #[test]
     fn spread_has_defaults() {
-        let view = |view: Value| Constraint::new(serde_json::from_value(view).unwrap(), "own");
+        let view = |view: Value| Constraint::new(&serde_json::from_value(view).unwrap(), Selection::MadeBy("rs".into()));
         let plain = view(json!({"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}));
         assert!(plain.required && plain.honors_affinity && !plain.honors_taints);
         assert_eq!(plain.min_domains, 1);

@@ -15,6 +15,7 @@ use crate::{
     framework::{Case, Change, PluginSet},
     node::NodeInfo,
     pod::{PodInfo, Uid},
+    profile::Profile,
     queue::{Attempt, Queue},
     snapshot::{Gone, NodeRef},
 };
@@ -57,8 +58,8 @@ pub(crate) enum Work {
 /// The whole state of scheduling; rebuilt from the watches after a restart.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
-    /// The `schedulerName` of the pods it looks after.
-    name: String,
+    /// How the pods it looks after are scheduled.
+    profiles: Vec<Profile>,
     queue: Queue,
     cluster: Cluster,
     /// Pods whose binding is on its way.
@@ -84,8 +85,8 @@ impl<T> Default for Relist<T> {
 }
 
 impl Scheduler {
-    pub(crate) fn new(name: String) -> Self {
-        Self { name, ..Self::default() }
+    pub(crate) fn new(profiles: Vec<Profile>) -> Self {
+        Self { profiles, ..Self::default() }
     }
 
     /// Whether there is a pod to choose a node for, and the cluster is known.
@@ -110,7 +111,7 @@ impl Scheduler {
             Input::Pod(event) => self.pod_event(event, now),
             Input::Other(kind, update) => {
                 if (update.0)(&mut self.cluster) {
-                    wake(&mut self.queue, &self.cluster, Change::Other(kind), now);
+                    wake(&mut self.queue, &self.cluster, &self.profiles, Change::Other(kind), now);
                 }
             }
             Input::Bound(uid) => drop(self.binding.remove(&uid)),
@@ -123,8 +124,9 @@ impl Scheduler {
     pub(crate) fn schedule_one(&mut self, now: Duration, random: u64) -> Option<Work> {
         let attempt = self.queue.pop()?;
         let pod = attempt.pod.clone();
-        self.cluster.prepare(&pod);
-        let outcome = cycle::schedule(Case { pod: &pod, cluster: &self.cluster }, Draw { random, start: self.start });
+        let profile = profile_of(&self.profiles, &pod)?;
+        self.cluster.prepare(&pod, profile);
+        let outcome = cycle::schedule(Case { pod: &pod, cluster: &self.cluster, profile }, Draw { random, start: self.start });
         self.start = outcome.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
         match outcome.decision {
@@ -168,7 +170,7 @@ impl Scheduler {
 
     fn node_gone(&mut self, name: &str, now: Duration) {
         if let Some(node) = self.cluster.nodes.remove_node(name) {
-            wake(&mut self.queue, &self.cluster, Change::NodeGone(&node), now);
+            wake(&mut self.queue, &self.cluster, &self.profiles, Change::NodeGone(&node), now);
         }
     }
 
@@ -199,7 +201,7 @@ impl Scheduler {
     }
 
     fn pod_applied(&mut self, pod: Arc<PodInfo>, now: Duration) {
-        if pod.finished || (pod.node.is_none() && (pod.terminating || pod.scheduler != self.name)) {
+        if pod.finished || (pod.node.is_none() && (pod.terminating || profile_of(&self.profiles, &pod).is_none())) {
             self.pod_gone(&pod.uid, now);
             return;
         }
@@ -243,29 +245,42 @@ impl Scheduler {
 
     /// Wakes the pods that a change at this node helps.
     fn wake_at<'a>(&'a mut self, node: &str, now: Duration, change: impl FnOnce(NodeRef<'a>) -> Change<'a>) {
-        let Self { queue, cluster, .. } = self;
+        let Self { queue, cluster, profiles, .. } = self;
         if let Some(node) = cluster.nodes.named(node) {
-            wake(queue, cluster, change(node), now);
+            wake(queue, cluster, profiles, change(node), now);
         }
     }
 }
 
 /// Wakes the pods that a change helps.
-fn wake(queue: &mut Queue, cluster: &Cluster, change: Change<'_>, now: Duration) {
-    queue.wake(now, PluginSet::minding(change), |pod, asked| asked.helped_by(Case { pod, cluster }, change));
+fn wake(queue: &mut Queue, cluster: &Cluster, profiles: &[Profile], change: Change<'_>, now: Duration) {
+    queue.wake(now, PluginSet::minding(change), |pod, asked| {
+        profile_of(profiles, pod).is_some_and(|profile| asked.helped_by(Case { pod, cluster, profile }, change))
+    });
+}
+
+/// How a pod is scheduled, if that is our business.
+fn profile_of<'p>(profiles: &'p [Profile], pod: &PodInfo) -> Option<&'p Profile> {
+    profiles.iter().find(|profile| profile.scheduler_name == pod.scheduler)
 }
 
 #[cfg(test)]
 mod tests {
+    use mini_api::selector::Selector;
+
     use super::*;
-    use crate::framework::testing;
+    use crate::{
+        census::{Bond, Demand, Term},
+        framework::testing,
+        relations::Relations,
+    };
 
     const NOW: Duration = Duration::ZERO;
     const LATER: Duration = Duration::from_secs(60);
 
     /// A synced scheduler with these nodes.
     fn scheduler(nodes: &[&str]) -> Scheduler {
-        let mut scheduler = Scheduler::new("default-scheduler".into());
+        let mut scheduler = Scheduler::new(vec![Profile::default()]);
         scheduler.apply(Input::Node(Event::Init), NOW);
         for name in nodes {
             scheduler.apply(Input::Node(Event::InitApply(testing::node(name))), NOW);
@@ -305,7 +320,7 @@ mod tests {
 
     #[test]
     fn nothing_is_scheduled_before_the_cluster_is_known() {
-        let mut scheduler = Scheduler::new("default-scheduler".into());
+        let mut scheduler = Scheduler::new(vec![Profile::default()]);
         scheduler.apply(Input::Node(Event::Init), NOW);
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
@@ -424,6 +439,55 @@ mod tests {
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
         assert_eq!((scheduler.cluster.nodes.len(), scheduler.queue.len()), (1, 1));
         assert_eq!(work(&mut scheduler, NOW), "new to n");
+    }
+
+    #[test]
+    fn a_pod_that_is_needed_wakes_those_that_need_it_as_soon_as_its_node_is_chosen() {
+        let mut scheduler = scheduler(&["n"]);
+        let labelled = |name: &str| PodInfo { labels: [("app".into(), name.into())].into(), ..testing::pod(name) };
+        let term = Term {
+            namespaces: vec!["default".into()],
+            namespace_labels: Selector::nothing(),
+            labels: "app=db".parse().unwrap(),
+            topology_key: "host".into(),
+        };
+        let bonds = vec![Bond { term, demand: Demand::Need }];
+        let mut web = labelled("web");
+        web.wants.relations = Some(Box::new(Relations { bonds, spread: Vec::new() }));
+        let mut node = testing::node("n");
+        node.labels.insert("host".into(), "n".into());
+        scheduler.apply(Input::Node(Event::Apply(node)), NOW);
+        apply(&mut scheduler, &web, NOW);
+        assert_eq!(work(&mut scheduler, NOW), "web: 0/1 nodes are available: 1 node(s) didn't match pod affinity rules");
+        apply(&mut scheduler, &labelled("other"), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "other to n");
+        apply(&mut scheduler, &labelled("db"), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "db to n; web to n");
+    }
+
+    #[test]
+    fn a_node_that_goes_wakes_those_that_its_pods_kept_away() {
+        let mut scheduler = scheduler(&[]);
+        for (name, zone) in [("a", "1"), ("b", "1")] {
+            let mut node = testing::node(name);
+            node.labels.insert("zone".into(), zone.into());
+            scheduler.apply(Input::Node(Event::Apply(node)), NOW);
+        }
+        let term = Term {
+            namespaces: vec!["default".into()],
+            namespace_labels: Selector::nothing(),
+            labels: "app=lonely".parse().unwrap(),
+            topology_key: "zone".into(),
+        };
+        let bonds = vec![Bond { term, demand: Demand::Refuse }];
+        let mut lonely = PodInfo { labels: [("app".into(), "lonely".into())].into(), ..testing::pod("lonely") };
+        lonely.wants.relations = Some(Box::new(Relations { bonds, spread: Vec::new() }));
+        apply(&mut scheduler, &assigned(&PodInfo { uid: "there".into(), ..lonely.clone() }, "a"), NOW);
+        apply(&mut scheduler, &lonely, NOW);
+        let refused = "lonely: 0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules";
+        assert_eq!(work(&mut scheduler, NOW), refused);
+        scheduler.apply(Input::Node(Event::Delete(testing::node("a"))), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "lonely to b");
     }
 
     #[test]

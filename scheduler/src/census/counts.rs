@@ -51,9 +51,9 @@ mod tests {
     #[test]
     fn rows_come_and_go() {
         let mut counts = Counts::default();
-        [7, 3, 7].map(|row| counts.add(row));
+        [7, 3, 7].into_iter().for_each(|row| counts.add(row));
         assert_eq!(counts.iter().collect::<Vec<_>>(), [(3, 1), (7, 2)]);
-        [7, 3, 3, 9].map(|row| counts.remove(row));
+        [7, 3, 3, 9].into_iter().for_each(|row| counts.remove(row));
         assert_eq!((counts.of(7), counts.of(3), counts.is_empty()), (1, 0, false));
     }
 }

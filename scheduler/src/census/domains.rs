@@ -99,7 +99,7 @@ mod tests {
         let domains = Domains::new("zone", &[node("a"), node("b"), NodeInfo::default(), node("a")]);
         assert_eq!([0, 1, 2, 3, 9].map(|row| domains.of(row)), [Some(1), Some(2), None, Some(1), None]);
         let mut counts = Counts::default();
-        [0, 1, 2, 3, 3].map(|row| counts.add(row));
+        [0, 1, 2, 3, 3].into_iter().for_each(|row| counts.add(row));
         assert_eq!(domains.sums(&counts, |_| true), [0, 3, 1]);
         assert_eq!(domains.sums(&counts, |row| row != 3), [0, 1, 1]);
     }

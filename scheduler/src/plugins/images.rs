@@ -54,7 +54,7 @@ mod tests {
         let scores = |images: &[&str]| {
             let mut pod = pod("p");
             pod.wants.images = images.iter().map(|image| (*image).into()).collect();
-            let score = PLUGIN.score(Case { pod: &pod, cluster: &cluster }, &[0, 1, 2])?;
+            let score = PLUGIN.score(Case::new(&pod, &cluster), &[0, 1, 2])?;
             Some([0, 1, 2].map(|row| (score.look)(cluster.nodes.node(row))))
         };
         // Two of three nodes have 500 MB: 333 - 23 of 1000 - 23.

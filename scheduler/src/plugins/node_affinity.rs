@@ -1,6 +1,7 @@
 //! NodeAffinity: `spec.nodeSelector` and required affinity must match the node; preferred affinity adds to its score.
 
-use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm};
+use k8s_openapi::api::core::v1::NodeSelectorTerm;
+use mini_api::node_selector::{NAME_FIELD, Subject, any_matches, term_matches};
 
 use crate::{
     framework::{Case, Filter, Plugin, Refusal, Score},
@@ -43,7 +44,7 @@ impl Plugin for NodeAffinity {
     fn score<'c>(&self, case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
         let preferred = &case.pod.wants.preferred;
         let sum = move |node: NodeRef<'_>| {
-            let matching = preferred.iter().filter(|preferred| term_matches(&preferred.preference, node.info()));
+            let matching = preferred.iter().filter(|preferred| term_matches(&preferred.preference, subject(node.info())));
             matching.map(|preferred| i64::from(preferred.weight)).sum()
         };
         (!preferred.is_empty()).then(|| Score::scaled(sum, false))
@@ -54,7 +55,7 @@ impl Wants {
     /// Whether `spec.nodeSelector` and the required node affinity allow this node.
     pub(crate) fn allow(&self, node: &NodeInfo) -> bool {
         self.selector.iter().all(|(key, value)| node.labels.get(key) == Some(value))
-            && self.required.as_ref().is_none_or(|terms| terms.iter().any(|term| term_matches(term, node)))
+            && self.required.as_ref().is_none_or(|terms| any_matches(terms, subject(node)))
     }
 }
 
@@ -63,7 +64,7 @@ fn named(required: &[NodeSelectorTerm]) -> Option<Vec<&str>> {
     let mut names = Vec::new();
     for term in required {
         let mut of_term: Option<Vec<&str>> = None;
-        for field in term.match_fields.iter().flatten().filter(|field| field.key == "metadata.name" && field.operator == "In") {
+        for field in term.match_fields.iter().flatten().filter(|field| field.key == NAME_FIELD && field.operator == "In") {
             let values: Vec<&str> = field.values.iter().flatten().map(String::as_str).collect();
             of_term = Some(match of_term {
                 None => values,
@@ -77,37 +78,14 @@ fn named(required: &[NodeSelectorTerm]) -> Option<Vec<&str>> {
     Some(names)
 }
 
-/// All of a term's requirements hold; an empty term matches nothing.
-fn term_matches(term: &NodeSelectorTerm, node: &NodeInfo) -> bool {
-    let expressions = term.match_expressions.as_deref().unwrap_or_default();
-    let fields = term.match_fields.as_deref().unwrap_or_default();
-    (!expressions.is_empty() || !fields.is_empty())
-        && expressions.iter().all(|wanted| holds(wanted, node.labels.get(&wanted.key).map(String::as_str)))
-        && fields.iter().all(|wanted| holds(wanted, (wanted.key == "metadata.name").then_some(&*node.name)))
-}
-
-fn holds(wanted: &NodeSelectorRequirement, value: Option<&str>) -> bool {
-    let values = wanted.values.as_deref().unwrap_or_default();
-    let listed = value.is_some_and(|value| values.iter().any(|one| one == value));
-    match wanted.operator.as_str() {
-        "In" => listed,
-        "NotIn" => !listed,
-        "Exists" => value.is_some(),
-        "DoesNotExist" => value.is_none(),
-        "Gt" => numbers(value, values).is_some_and(|(value, limit)| value > limit),
-        "Lt" => numbers(value, values).is_some_and(|(value, limit)| value < limit),
-        _ => false,
-    }
-}
-
-fn numbers(value: Option<&str>, values: &[String]) -> Option<(i64, i64)> {
-    let [limit] = values else { return None };
-    Some((value?.parse().ok()?, limit.parse().ok()?))
+/// A node as terms look at it.
+fn subject(node: &NodeInfo) -> Subject<'_> {
+    Subject { name: &node.name, labels: &node.labels }
 }
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1::PreferredSchedulingTerm;
+    use k8s_openapi::api::core::v1::{NodeSelectorRequirement, PreferredSchedulingTerm};
 
     use super::*;
     use crate::framework::testing::{cluster, node, pod, refusal, score};
@@ -129,30 +107,6 @@ mod tests {
         let mut node = node("n");
         node.labels = [("zone".into(), "a".into()), ("cores".into(), "8".into())].into();
         node
-    }
-
-    #[test]
-    fn requirements() {
-        for (key, operator, values, want) in [
-            ("zone", "In", &["a", "b"][..], true),
-            ("zone", "In", &["b"], false),
-            ("none", "In", &["b"], false),
-            ("zone", "NotIn", &["a"], false),
-            ("none", "NotIn", &["a"], true),
-            ("zone", "Exists", &[], true),
-            ("none", "Exists", &[], false),
-            ("none", "DoesNotExist", &[], true),
-            ("zone", "DoesNotExist", &[], false),
-            ("cores", "Gt", &["7"], true),
-            ("cores", "Gt", &["8"], false),
-            ("cores", "Lt", &["9"], true),
-            ("zone", "Lt", &["9"], false),
-            ("none", "Gt", &["1"], false),
-            ("zone", "Like", &["a"], false),
-        ] {
-            let term = labels(&[requirement(key, operator, values)]);
-            assert_eq!(term_matches(&term, &labelled()), want, "{key} {operator} {values:?}");
-        }
     }
 
     #[test]

@@ -13,9 +13,6 @@ use crate::{
 
 pub(super) const PLUGIN: &dyn Plugin = &InterPodAffinity;
 
-/// How much a pod that is there draws those that it needs: upstream's default `hardPodAffinityWeight`.
-const NEED_WEIGHT: i64 = 1;
-
 struct InterPodAffinity;
 
 impl Plugin for InterPodAffinity {
@@ -24,7 +21,7 @@ impl Plugin for InterPodAffinity {
     }
 
     fn needs(&self, case: Case<'_>) -> Vec<Need> {
-        let Case { pod, cluster } = case;
+        let Case { pod, cluster, .. } = case;
         let mut needs = Vec::new();
         for bond in pod.wants.bonds() {
             needs.push(Need::Domains(bond.term.topology_key.clone()));
@@ -81,7 +78,7 @@ impl Plugin for InterPodAffinity {
 
     /// A pod that comes helps those that need it; one that goes, those that it was refused by, or that it refused.
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
-        let Case { pod, cluster } = case;
+        let Case { pod, cluster, .. } = case;
         let namespaces = &cluster.namespaces;
         match change {
             Change::PodHere(_, other) => {
@@ -165,7 +162,7 @@ struct Needed<'c> {
 
 impl<'c> Needed<'c> {
     fn of(case: Case<'c>) -> Option<Self> {
-        let Case { pod, cluster } = case;
+        let Case { pod, cluster, .. } = case;
         let terms = demanded(pod, Demand::Need);
         if terms.is_empty() {
             return None;
@@ -189,7 +186,7 @@ impl<'c> Needed<'c> {
 
 /// The pods whose anti-affinity means the pod.
 fn refused_by_others(case: Case<'_>) -> Vec<Near<'_>> {
-    let Case { pod, cluster } = case;
+    let Case { pod, cluster, .. } = case;
     let mut together = Together::default();
     for (Bond { term, demand }, counts) in cluster.nodes.bonds(pod) {
         if *demand == Demand::Refuse && term.means(pod, &cluster.namespaces) {
@@ -201,21 +198,27 @@ fn refused_by_others(case: Case<'_>) -> Vec<Near<'_>> {
 
 /// Where the pod would like to be, and where others would like it to be.
 fn drawn(case: Case<'_>) -> Vec<Near<'_>> {
-    let Case { pod, cluster } = case;
+    let Case { pod, cluster, profile } = case;
+    let args = &profile.args.inter_pod_affinity;
     let mut together = Together::default();
+    let mut has_wishes = false;
     for Bond { term, demand } in pod.wants.bonds() {
         if let Demand::Prefer(weight) = demand {
+            has_wishes = true;
             together.add(case, term, &cluster.nodes.counts(&term.selection(&cluster.namespaces)), i64::from(*weight));
         }
+    }
+    if args.ignore_preferred_terms_of_existing_pods && !has_wishes {
+        return Vec::new();
     }
     for (Bond { term, demand }, counts) in cluster.nodes.bonds(pod) {
         let weight = match demand {
             Demand::Refuse => continue,
-            Demand::Need => NEED_WEIGHT,
-            Demand::Prefer(weight) => i64::from(*weight),
+            Demand::Need => args.hard_pod_affinity_weight,
+            Demand::Prefer(weight) => *weight,
         };
-        if term.means(pod, &cluster.namespaces) {
-            together.add(case, term, counts, weight);
+        if weight != 0 && term.means(pod, &cluster.namespaces) {
+            together.add(case, term, counts, i64::from(weight));
         }
     }
     together.somewhere()
@@ -242,6 +245,7 @@ mod tests {
         cycle::{self, Decision, Draw},
         framework::testing::{node, pod},
         namespace::NamespaceInfo,
+        profile::Profile,
         relations::Relations,
     };
 
@@ -281,7 +285,7 @@ mod tests {
 
     /// What it has against each node.
     fn refusals(cluster: &Cluster, pod: &PodInfo) -> Vec<String> {
-        let filter = PLUGIN.filter(Case { pod, cluster });
+        let filter = PLUGIN.filter(Case::new(pod, cluster));
         let said = |row| filter.look(cluster.nodes.node(row)).err().map(|refusal| refusal.reasons.join(", "));
         (0..cluster.nodes.len()).map(|row| said(row).unwrap_or_default()).collect()
     }
@@ -289,7 +293,7 @@ mod tests {
     /// The normalized scores of all nodes.
     fn scores(cluster: &Cluster, pod: &PodInfo) -> Option<Vec<i64>> {
         let rows: Vec<_> = (0..cluster.nodes.len()).collect();
-        let score = PLUGIN.score(Case { pod, cluster }, &rows)?;
+        let score = PLUGIN.score(Case::new(pod, cluster), &rows)?;
         let mut scores: Vec<_> = rows.iter().map(|row| (score.look)(cluster.nodes.node(*row))).collect();
         (score.normalize)(&mut scores);
         Some(scores)
@@ -343,7 +347,7 @@ mod tests {
         assert_eq!(refusals(&cluster, &db), [OTHERS, OTHERS, "", ""]);
         assert_eq!(refusals(&cluster, &with("other", &[])), [""; 4]);
         cluster.nodes.remove_pod(&lonely.uid);
-        assert!(matches!(PLUGIN.filter(Case { pod: &db, cluster: &cluster }), Filter::Nothing));
+        assert!(matches!(PLUGIN.filter(Case::new(&db, &cluster)), Filter::Nothing));
     }
 
     #[test]
@@ -352,7 +356,7 @@ mod tests {
         place(&mut cluster, &with("db", &[bond(Demand::Refuse, "app=web", "host")]), "a1");
         for (demand, labels, want) in [(Demand::Need, "app=no", false), (Demand::Refuse, "app=db", true), (Demand::Refuse, "app=no", true)] {
             let pod = with("web", &[bond(demand, labels, "host")]);
-            let refusal = PLUGIN.filter(Case { pod: &pod, cluster: &cluster }).look(cluster.nodes.node(0)).unwrap_err();
+            let refusal = PLUGIN.filter(Case::new(&pod, &cluster)).look(cluster.nodes.node(0)).unwrap_err();
             assert_eq!(refusal.resolvable, want, "{labels}");
         }
     }
@@ -385,13 +389,23 @@ mod tests {
             place(&mut cluster, &with(name, &[bond(demand, "app=web", "host")]), node);
         }
         assert_eq!(scores(&cluster, &with("web", &[])), Some(vec![50_000, 100_000, 56_250, 0]));
+
+        let (web, mut profile) = (with("web", &[]), Profile::default());
+        profile.args.inter_pod_affinity.hard_pod_affinity_weight = 100;
+        let raw = |profile: &Profile| {
+            let score = PLUGIN.score(Case { pod: &web, cluster: &cluster, profile }, &[0])?;
+            Some([1, 2, 3].map(|row| (score.look)(cluster.nodes.node(row))))
+        };
+        assert_eq!(raw(&profile), Some([8, 100, -8]));
+        profile.args.inter_pod_affinity.ignore_preferred_terms_of_existing_pods = true;
+        assert_eq!(raw(&profile), None);
     }
 
     #[test]
     fn what_is_kept_ready_changes_no_answer() {
         let mut cluster = cluster();
         let web = with("web", &[bond(Demand::Need, "app=db", "zone"), bond(Demand::Refuse, "app=web", "host"), bond(Demand::Prefer(3), "app", "host")]);
-        cluster.prepare(&web);
+        cluster.prepare(&web, Profile::standard());
         for (uid, app, node) in [("1", "db", "a1"), ("2", "web", "a2"), ("3", "db", "b1"), ("4", "x", "b1")] {
             place(&mut cluster, &PodInfo { uid: uid.into(), ..with(app, &[]) }, node);
         }
@@ -421,7 +435,7 @@ mod tests {
             (&lonely, Change::Node(at), false),
             (&needy, Change::Node(at), true),
         ] {
-            assert_eq!(PLUGIN.helped_by(Case { pod, cluster: &cluster }, change), want);
+            assert_eq!(PLUGIN.helped_by(Case::new(pod, &cluster), change), want);
         }
         assert!(PLUGIN.minds(Change::Other(Kind::Namespace)) && !PLUGIN.minds(Change::Other(Kind::Service)));
     }
@@ -431,7 +445,7 @@ mod tests {
         let mut cluster = cluster();
         place(&mut cluster, &with("db", &[]), "a1");
         let web = with("web", &[bond(Demand::Need, "app=db", "host"), bond(Demand::Refuse, "app=db", "host")]);
-        let outcome = cycle::schedule(Case { pod: &web, cluster: &cluster }, Draw::default());
+        let outcome = cycle::schedule(Case::new(&web, &cluster), Draw::default());
         let Decision::Refuse(diagnosis) = outcome.decision else { panic!("placed") };
         let text = diagnosis.to_string();
         assert!(

@@ -4,8 +4,9 @@
 //! StatefulSet or ReplicationController, or else of the Services that lead to it. Upstream reads the selectors of those owners; who
 //! made a pod says the same, for a pod that an owner's selector matches is adopted, and costs no watch of three more kinds.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
+use k8s_openapi::api::core::v1::TopologySpreadConstraint;
 use mini_api::{
     selector::Selector,
     taint::{self, NO_EXECUTE, NO_SCHEDULE},
@@ -15,7 +16,8 @@ use crate::{
     census::{Counts, Domains, Namespaces, Need, Selection},
     framework::{Case, Change, Filter, MAX_SCORE, Plugin, Refusal, Score},
     pod::PodInfo,
-    relations::Constraint,
+    profile::DefaultConstraints,
+    relations::{Constraint, REQUIRED},
     snapshot::NodeRef,
 };
 
@@ -33,13 +35,13 @@ impl Plugin for PodTopologySpread {
     }
 
     fn needs(&self, case: Case<'_>) -> Vec<Need> {
-        let soft = soft(case);
-        let all = required(case.pod).chain(soft.iter().flat_map(|soft| soft.constraints.iter().map(|constraint| &**constraint)));
-        all.flat_map(|constraint| [Need::Counts(constraint.selection.clone()), Need::Domains(constraint.topology_key.clone())]).collect()
+        let all = [true, false].into_iter().flat_map(|required| constraints(case, required));
+        let both = |one: Cow<'_, Constraint>| [Need::Counts(one.selection.clone()), Need::Domains(one.topology_key.clone())];
+        all.flat_map(both).collect()
     }
 
     fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
-        let constraints: Vec<_> = required(case.pod).collect();
+        let constraints = constraints(case, true);
         if constraints.is_empty() {
             return Filter::Nothing;
         }
@@ -52,7 +54,11 @@ impl Plugin for PodTopologySpread {
     }
 
     fn score<'c>(&self, case: Case<'c>, rows: &[usize]) -> Option<Score<'c>> {
-        score(case, soft(case)?, rows)
+        let constraints = constraints(case, false);
+        if constraints.is_empty() {
+            return None;
+        }
+        Some(score(case, &constraints, rows))
     }
 
     fn minds(&self, change: Change<'_>) -> bool {
@@ -61,7 +67,8 @@ impl Plugin for PodTopologySpread {
 
     /// A pod that counts makes domains fuller or emptier wherever it is; and so may a node that is part of domains.
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
-        let mut constraints = required(case.pod);
+        let constraints = constraints(case, true);
+        let mut constraints = constraints.iter();
         match change {
             Change::PodHere(_, other) | Change::PodGone(_, other) => constraints.any(|constraint| constraint.selection.contains(other)),
             Change::Node(node) => constraints.all(|constraint| node.info().labels.contains_key(&constraint.topology_key)),
@@ -71,46 +78,41 @@ impl Plugin for PodTopologySpread {
     }
 }
 
-/// The pod's own constraints, of one sort.
-fn own(pod: &PodInfo, required: bool) -> impl Iterator<Item = &Constraint> {
-    let all = pod.wants.relations.iter().flat_map(|relations| &relations.spread);
-    all.filter(move |constraint| constraint.required == required)
-}
-
-fn required(pod: &PodInfo) -> impl Iterator<Item = &Constraint> {
-    own(pod, true)
-}
-
-/// Constraints that only make nodes better or worse.
-struct Soft<'c> {
-    constraints: Vec<Cow<'c, Constraint>>,
-    /// A node that lacks one of the labels is the worst. Not so by default.
-    strict: bool,
-}
-
-fn soft(case: Case<'_>) -> Option<Soft<'_>> {
-    if case.pod.wants.relations.as_ref().is_some_and(|relations| !relations.spread.is_empty()) {
-        let constraints: Vec<_> = own(case.pod, false).map(Cow::Borrowed).collect();
-        return (!constraints.is_empty()).then_some(Soft { constraints, strict: true });
+/// The constraints that must hold, or those that only make nodes better or worse: the pod's own; if it has none at all, the defaults.
+fn constraints(case: Case<'_>, required: bool) -> Vec<Cow<'_, Constraint>> {
+    let own = own(case.pod);
+    if !own.is_empty() {
+        return own.iter().filter(|constraint| constraint.required == required).map(Cow::Borrowed).collect();
     }
-    let selection = siblings(case)?;
-    let constraint = |key: &str, max_skew| {
-        Cow::Owned(Constraint {
-            max_skew,
-            topology_key: key.to_owned(),
-            required: false,
-            min_domains: 1,
-            honors_affinity: true,
-            honors_taints: false,
-            selection: selection.clone(),
-        })
+    static SYSTEM: LazyLock<[TopologySpreadConstraint; 2]> = LazyLock::new(system_defaults);
+    let list = match &case.profile.args.default_constraints {
+        DefaultConstraints::System => SYSTEM.as_slice(),
+        DefaultConstraints::List(list) => list.as_slice(),
     };
-    Some(Soft { constraints: vec![constraint(HOSTNAME, 3), constraint(ZONE, 5)], strict: false })
+    let list: Vec<_> = list.iter().filter(|constraint| (constraint.when_unsatisfiable == REQUIRED) == required).collect();
+    if list.is_empty() {
+        return Vec::new();
+    }
+    let Some(selection) = siblings(case) else { return Vec::new() };
+    list.into_iter().map(|view| Cow::Owned(Constraint::new(view, selection.clone()))).collect()
+}
+
+fn own(pod: &PodInfo) -> &[Constraint] {
+    pod.wants.relations.as_ref().map_or(&[], |relations| &relations.spread)
+}
+
+fn system_defaults() -> [TopologySpreadConstraint; 2] {
+    [(HOSTNAME, 3), (ZONE, 5)].map(|(key, max_skew)| TopologySpreadConstraint {
+        max_skew,
+        topology_key: key.to_owned(),
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        ..TopologySpreadConstraint::default()
+    })
 }
 
 /// The pods that a pod is spread with by default.
 fn siblings(case: Case<'_>) -> Option<Selection> {
-    let Case { pod, cluster } = case;
+    let Case { pod, cluster, .. } = case;
     if let Some(maker) = &pod.made_by {
         return Some(Selection::MadeBy(maker.clone()));
     }
@@ -134,11 +136,11 @@ struct Rule<'c> {
     max_skew: i64,
 }
 
-fn rules<'c>(case: Case<'c>, constraints: &[&'c Constraint]) -> Vec<Rule<'c>> {
-    let Case { pod, cluster } = case;
+fn rules<'c>(case: Case<'c>, constraints: &[Cow<'c, Constraint>]) -> Vec<Rule<'c>> {
+    let Case { pod, cluster, .. } = case;
     let table = &cluster.nodes;
     let all: Vec<_> = constraints.iter().map(|constraint| table.domains(&constraint.topology_key)).collect();
-    let rule = |(constraint, domains): (&&Constraint, &Cow<'c, Domains>)| {
+    let rule = |(constraint, domains): (&Cow<'c, Constraint>, &Cow<'c, Domains>)| {
         let counts = table.counts(&constraint.selection);
         let part = |row: usize| all.iter().all(|domains| domains.of(row).is_some()) && includes(constraint, case, row);
         let mut there = vec![false; domains.len()];
@@ -195,10 +197,11 @@ enum State<'c> {
     Domains(Vec<u32>),
 }
 
-fn score<'c>(case: Case<'c>, soft: Soft<'c>, rows: &[usize]) -> Option<Score<'c>> {
+fn score<'c>(case: Case<'c>, constraints: &[Cow<'c, Constraint>], rows: &[usize]) -> Score<'c> {
     let table = &case.cluster.nodes;
-    let all: Vec<_> = soft.constraints.iter().map(|constraint| table.domains(&constraint.topology_key)).collect();
-    let strict = soft.strict;
+    let all: Vec<_> = constraints.iter().map(|constraint| table.domains(&constraint.topology_key)).collect();
+    // A node that lacks one of the labels is the worst. Not so by upstream's own defaults.
+    let strict = !own(case.pod).is_empty() || case.profile.args.default_constraints != DefaultConstraints::System;
     let scored = |row: usize| !strict || all.iter().all(|domains| domains.of(row).is_some());
     let rows: Vec<usize> = rows.iter().copied().filter(|row| scored(*row)).collect();
     let pull = |(constraint, domains): (&Cow<'c, Constraint>, &Cow<'c, Domains>)| {
@@ -212,7 +215,7 @@ fn score<'c>(case: Case<'c>, soft: Soft<'c>, rows: &[usize]) -> Option<Score<'c>
         };
         Pull { domains: domains.clone(), state, weight: (size as f64 + 2.0).ln(), max_skew: constraint.max_skew.into() }
     };
-    let pulls: Vec<_> = soft.constraints.iter().zip(&all).map(pull).collect();
+    let pulls: Vec<_> = constraints.iter().zip(&all).map(pull).collect();
     let look = move |node: NodeRef<'_>| {
         let row = node.row();
         let present = |pull: &Pull<'_>| pull.domains.of(row).is_some();
@@ -221,7 +224,7 @@ fn score<'c>(case: Case<'c>, soft: Soft<'c>, rows: &[usize]) -> Option<Score<'c>
         }
         pulls.iter().filter(|pull| present(pull)).map(|pull| pull.of(row)).sum::<f64>().round() as i64
     };
-    Some(Score { look: Box::new(look), normalize: Box::new(normalize) })
+    Score { look: Box::new(look), normalize: Box::new(normalize) }
 }
 
 impl Pull<'_> {
@@ -261,6 +264,7 @@ mod tests {
     use crate::{
         cluster::Cluster,
         framework::testing::{node, pod},
+        profile::Profile,
         relations::Relations,
         service::ServiceInfo,
     };
@@ -307,7 +311,7 @@ mod tests {
 
     /// The nodes that are not refused, and what is said of the first that is.
     fn filtered(cluster: &Cluster, pod: &PodInfo) -> (String, String) {
-        let filter = PLUGIN.filter(Case { pod, cluster });
+        let filter = PLUGIN.filter(Case::new(pod, cluster));
         let (mut good, mut words) = (Vec::new(), String::new());
         for row in 0..cluster.nodes.len() {
             match filter.look(cluster.nodes.node(row)) {
@@ -322,7 +326,7 @@ mod tests {
     /// The normalized scores of all nodes.
     fn scores(cluster: &Cluster, pod: &PodInfo) -> Option<Vec<i64>> {
         let rows: Vec<_> = (0..cluster.nodes.len()).collect();
-        let score = PLUGIN.score(Case { pod, cluster }, &rows)?;
+        let score = PLUGIN.score(Case::new(pod, cluster), &rows)?;
         let mut scores: Vec<_> = rows.iter().map(|row| (score.look)(cluster.nodes.node(*row))).collect();
         (score.normalize)(&mut scores);
         Some(scores)
@@ -389,7 +393,7 @@ mod tests {
     fn what_cannot_be_made_better_by_evicting() {
         let pod = web(&[constraint(ZONE, 1, true)]);
         let cluster = cluster(&[("a1", 1), ("b1", 0), ("-", 0)]);
-        let filter = PLUGIN.filter(Case { pod: &pod, cluster: &cluster });
+        let filter = PLUGIN.filter(Case::new(&pod, &cluster));
         let resolvable = |row| filter.look(cluster.nodes.node(row)).unwrap_err().resolvable;
         assert!(resolvable(0) && !resolvable(2));
     }
@@ -397,7 +401,7 @@ mod tests {
     #[test]
     fn soft_constraints_prefer_emptier_domains() {
         let pod = web(&[constraint(ZONE, 1, false)]);
-        assert!(matches!(PLUGIN.filter(Case { pod: &pod, cluster: &Cluster::default() }), Filter::Nothing));
+        assert!(matches!(PLUGIN.filter(Case::new(&pod, &Cluster::default())), Filter::Nothing));
         // Two zones weigh ln(4) = 1.386: scores 4 · 1.386 = 6, and 1 · 1.386 = 1.
         let zones = cluster(&[("a1", 3), ("a2", 1), ("b1", 1), ("-", 0)]);
         assert_eq!(scores(&zones, &pod), Some(vec![100_000 / 6, 100_000 / 6, 100_000, 0]));
@@ -417,6 +421,24 @@ mod tests {
         assert_eq!(scores(&nodes, &made("4")), Some(vec![15_384, 46_153, 46_153, 100_000]));
         let other = PodInfo { made_by: Some("other".into()), ..web(&[]) };
         assert_eq!(scores(&nodes, &other), Some(vec![33_333, 33_333, 33_333, 100_000]));
+    }
+
+    #[test]
+    fn a_profile_may_spread_by_default_in_its_own_way() {
+        let nodes = cluster(&[("a1", 0), ("b1", 0), ("-", 0)]);
+        let list = ["DoNotSchedule", "ScheduleAnyway"].map(|when| TopologySpreadConstraint {
+            max_skew: 1,
+            topology_key: ZONE.into(),
+            when_unsatisfiable: when.into(),
+            ..TopologySpreadConstraint::default()
+        });
+        let mut profile = Profile::default();
+        profile.args.default_constraints = DefaultConstraints::List(list.to_vec());
+        let made = PodInfo { made_by: Some("rs".into()), ..web(&[]) };
+        for (pod, want) in [(web(&[]), [true; 3]), (made, [true, true, false])] {
+            let filter = PLUGIN.filter(Case { pod: &pod, cluster: &nodes, profile: &profile });
+            assert_eq!([0, 1, 2].map(|row| filter.look(nodes.nodes.node(row)).is_ok()), want);
+        }
     }
 
     #[test]
@@ -442,7 +464,7 @@ mod tests {
     fn what_is_kept_ready_changes_no_answer() {
         let mut nodes = cluster(&[("a1", 1), ("b1", 0)]);
         let pod = web(&[constraint(ZONE, 1, true), constraint(HOSTNAME, 1, false)]);
-        nodes.prepare(&pod);
+        nodes.prepare(&pod, Profile::standard());
         nodes.nodes.place(Arc::new(PodInfo { uid: "new".into(), ..web(&[]) }), &"b1".into());
         assert_eq!((filtered(&nodes, &pod).0.as_str(), scores(&nodes, &pod)), ("a1 b1", Some(vec![100_000, 100_000])));
         nodes.nodes.place(Arc::new(PodInfo { uid: "new".into(), terminating: true, ..web(&[]) }), &"b1".into());
@@ -453,7 +475,7 @@ mod tests {
     fn changes_that_help() {
         let cluster = cluster(&[("a1", 1), ("-", 0)]);
         let (waiting, other) = (web(&[constraint(ZONE, 1, true)]), web(&[]));
-        let case = Case { pod: &waiting, cluster: &cluster };
+        let case = Case::new(&waiting, &cluster);
         let (zoned, bare) = (cluster.nodes.node(0), cluster.nodes.node(1));
         let helped = |change| PLUGIN.minds(change) && PLUGIN.helped_by(case, change);
         assert!(helped(Change::PodHere(zoned, &other)) && helped(Change::PodGone(zoned, &other)));

@@ -36,7 +36,14 @@ macro_rules! labs {
 }
 
 labs! {
+    create_flow
+    failover
+    placement
+    rollback
+    rolling_update
     scale
+    daemonset
+    statefulset
 }
 
 /// The name of a lab's folder.
