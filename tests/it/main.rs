@@ -27,6 +27,7 @@ mod kubectl_create;
 mod kubectl_drain;
 mod labs;
 mod path;
+mod pods_together;
 mod python;
 mod quota;
 mod replay;
