@@ -2,7 +2,9 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use mini_daemon::{connect::ConnectArgs, process::ProcessArgs};
+use mini_daemon::{connect::ConnectArgs, flags::seconds, lease::ElectionArgs, process::ProcessArgs};
+
+use crate::AddressPool;
 
 /// Makes spec true: Deployments, ReplicaSets, EndpointSlices, nodes, namespaces and garbage.
 #[derive(clap::Parser, Debug)]
@@ -14,6 +16,9 @@ pub struct Args {
     /// Where the API server is.
     #[command(flatten)]
     pub connect: ConnectArgs,
+    /// Which of several copies works.
+    #[command(flatten)]
+    pub election: ElectionArgs,
     /// What only this one can.
     #[command(flatten)]
     pub config: Config,
@@ -50,13 +55,46 @@ pub struct Config {
     #[arg(long, value_name = "N", default_value = "100")]
     pub max_endpoints_per_slice: NonZeroUsize,
 
+    /// Where the addresses of load balancers come from, as far as no cloud is at hand. The default is nobody's: it is set aside for
+    /// examples. Without a pool (`""`) Services of type LoadBalancer stay pending.
+    #[arg(long, value_name = "CIDR", default_value = "203.0.113.0/24")]
+    pub load_balancer_pool: AddressPool,
+
     /// How often quotas are counted although nothing seems to have changed.
     #[arg(long, value_name = "SECONDS", default_value = "5m", value_parser = seconds)]
     pub resource_quota_sync_period: Duration,
 
+    /// How HorizontalPodAutoscalers behave.
+    #[command(flatten)]
+    pub autoscaling: Autoscaling,
+
     /// The certificate authority every namespace is told of in its ConfigMap kube-root-ca.crt.
     #[arg(long, value_name = "FILE")]
     pub root_ca_file: Option<PathBuf>,
+}
+
+/// What can be set about HorizontalPodAutoscalers.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Autoscaling {
+    /// How often each is looked at.
+    #[arg(long, value_name = "SECONDS", default_value = "15s", value_parser = seconds)]
+    pub horizontal_pod_autoscaler_sync_period: Duration,
+
+    /// How far from its target a metric may be before anything is done: a share of it.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub horizontal_pod_autoscaler_tolerance: f64,
+
+    /// For how long no fewer pods are kept than was recommended, where the behavior says nothing else.
+    #[arg(long, value_name = "SECONDS", default_value = "5m", value_parser = seconds)]
+    pub horizontal_pod_autoscaler_downscale_stabilization: Duration,
+
+    /// For how long after its start the CPU an unready pod uses says nothing.
+    #[arg(long, value_name = "SECONDS", default_value = "5m", value_parser = seconds)]
+    pub horizontal_pod_autoscaler_cpu_initialization_period: Duration,
+
+    /// A pod that is unready from so soon after its start counts as never having been ready.
+    #[arg(long, value_name = "SECONDS", default_value = "30s", value_parser = seconds)]
+    pub horizontal_pod_autoscaler_initial_readiness_delay: Duration,
 }
 
 impl Default for Config {
@@ -80,15 +118,6 @@ impl Config {
         }
         enabled
     }
-}
-
-/// Reads `40`, `40s`, `5m` or `500ms`.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("", 1.0)];
-    let mut split = units.into_iter().filter_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
-    let (number, unit) = split.next().unwrap_or((text, 1.0));
-    let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a number of seconds, such as 40, 40s, 5m or 500ms"))?;
-    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -118,11 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_seconds() {
+    fn a_node_may_be_silent_for_as_long_as_upstream() {
         assert_eq!(config(&[]).node_monitor_grace_period, Duration::from_secs(40));
-        assert_eq!(seconds("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(seconds("2s"), Ok(Duration::from_secs(2)));
-        assert_eq!(seconds("5m"), Ok(Duration::from_secs(300)));
-        assert!(seconds("soon").is_err() && seconds("-1").is_err());
     }
 }

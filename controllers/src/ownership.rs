@@ -1,6 +1,6 @@
 //! Whose an object is: children are found by selector, and bound to their owner by a reference that only one controller may hold.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
 use kube::{Resource, api::ApiResource};
@@ -22,11 +22,41 @@ where
     members(owner, selector, |_| true, cache, writes).await
 }
 
+/// The same, where children carry a finalizer: who is adopted gets it, and who is released loses it.
+pub(crate) async fn tracked_children<O, K>(
+    owner: &O,
+    selector: Option<&LabelSelector>,
+    finalizer: &str,
+    cache: &Cache<K>,
+    writes: &Writes,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
+    K: Object + Resource<DynamicType = ()>,
+{
+    claimed(owner, selector, |_| true, Some(finalizer), cache, writes).await
+}
+
 /// The same, where a child must also be one that `belongs`.
 pub(crate) async fn members<O, K>(
     owner: &O,
     selector: Option<&LabelSelector>,
     belongs: impl Fn(&K) -> bool,
+    cache: &Cache<K>,
+    writes: &Writes,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
+    K: Object + Resource<DynamicType = ()>,
+{
+    claimed(owner, selector, belongs, None, cache, writes).await
+}
+
+async fn claimed<O, K>(
+    owner: &O,
+    selector: Option<&LabelSelector>,
+    belongs: impl Fn(&K) -> bool,
+    finalizer: Option<&str>,
     cache: &Cache<K>,
     writes: &Writes,
 ) -> Result<Vec<Arc<K>>>
@@ -53,12 +83,12 @@ where
         }
     }
     let adopted = claims.adopt.iter().map(|child| async move {
-        let patch = reference(child.meta(), uid, Some(owner::controller_ref(owner)));
+        let patch = reference(child.meta(), uid, Some(owner::controller_ref(owner)), finalizer);
         writes.patch(resource, child.meta(), None, patch).await
     });
     together(adopted.collect()).await?;
     let released = claims.release.iter().map(|child| async move {
-        let released = writes.patch(resource, child.meta(), None, reference(child.meta(), uid, None)).await;
+        let released = writes.patch(resource, child.meta(), None, reference(child.meta(), uid, None, finalizer)).await;
         released.or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
     });
     together(released.collect()).await?;
@@ -76,6 +106,19 @@ where
     O: Object + Resource<DynamicType = ()>,
     K: Object,
 {
+    owners_by(sides, cache, |owner| selector(owner).map(Cow::Borrowed))
+}
+
+/// The same where a selector may have to be made, because the owner has it in another form.
+pub(crate) fn owners_by<'a, O, K>(
+    sides: impl Iterator<Item = &'a Arc<K>>,
+    cache: &Cache<O>,
+    selector: impl Fn(&O) -> Option<Cow<'_, LabelSelector>>,
+) -> Vec<Key>
+where
+    O: Object + Resource<DynamicType = ()>,
+    K: Object,
+{
     let mut keys = Vec::new();
     for meta in sides.map(|side| side.meta()) {
         let namespace = meta.namespace.as_deref().unwrap_or_default();
@@ -85,7 +128,7 @@ where
             None => {
                 let labels = meta.labels.clone().unwrap_or_default();
                 let matches = |owner: &O| {
-                    let selector = selector(owner).map(Selector::from_label_selector);
+                    let selector = selector(owner).map(|selector| Selector::from_label_selector(&selector));
                     matches!(selector, Some(Ok(selector)) if !selector.is_empty() && selector.matches(&labels))
                 };
                 let matching = cache.in_namespace(namespace).into_iter().filter(|owner| matches(owner));
@@ -128,12 +171,20 @@ fn claim<K: Resource>(matches: impl Fn(&K) -> bool, owner: &ObjectMeta, candidat
     claims
 }
 
-/// The merge patch that gives an orphan its controller, or that takes the reference to `owner` away.
-fn reference(meta: &ObjectMeta, owner: &str, controller: Option<OwnerReference>) -> Value {
+/// The merge patch that gives an orphan its controller, or that takes the reference to `owner` away; and so the finalizer, if there is one.
+fn reference(meta: &ObjectMeta, owner: &str, controller: Option<OwnerReference>, finalizer: Option<&str>) -> Value {
     let mut owners = meta.owner_references.clone().unwrap_or_default();
     owners.retain(|reference| reference.uid != owner);
+    let mut patch = json!({ "metadata": {} });
+    if let Some(finalizer) = finalizer {
+        let mut finalizers = meta.finalizers.clone().unwrap_or_default();
+        finalizers.retain(|other| other != finalizer);
+        finalizers.extend(controller.as_ref().map(|_| finalizer.to_owned()));
+        patch["metadata"]["finalizers"] = json!(finalizers);
+    }
     owners.extend(controller);
-    json!({ "metadata": { "ownerReferences": owners } })
+    patch["metadata"]["ownerReferences"] = json!(owners);
+    patch
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! ReplicaSets: as many pods of one template as asked for.
+//! ReplicaSets: as many pods of one template as asked for. Other kinds that are the same under another name share all of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
@@ -8,14 +8,15 @@ use k8s_openapi::{
         apps::v1::{ReplicaSet, ReplicaSetCondition, ReplicaSetStatus},
         core::v1::Pod,
     },
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, Time},
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, Time},
 };
 use kube::api::DeleteParams;
 use mini_api::{condition, owner, pod};
 use mini_daemon::{clock, events, events::Recorder};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    cache::{Cache, Change, Key},
+    cache::{Cache, Change, Key, Object},
     controller::{Controller, Next, Setup},
     ownership, pods,
     writes::{Error, Result, Writes, encode},
@@ -24,35 +25,73 @@ use crate::{
 /// Pods created or deleted in one run; then the status is written and the next run begins.
 const BURST: usize = 500;
 
+/// A kind that, to its controller, is a ReplicaSet under another name.
+pub(crate) trait Replicated:
+    Object + kube::Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta> + Serialize + DeserializeOwned
+{
+    /// The name of its controller.
+    const CONTROLLER: &'static str;
+    /// Who speaks in its Events.
+    const SOURCE: &'static str;
+
+    /// Which pods are its own.
+    fn selector(&self) -> Option<Cow<'_, LabelSelector>>;
+
+    /// Itself as a ReplicaSet.
+    fn replica_set(&self) -> Cow<'_, ReplicaSet>;
+
+    /// Itself with another status.
+    fn with_status(&self, status: ReplicaSetStatus) -> Self;
+}
+
+impl Replicated for ReplicaSet {
+    const CONTROLLER: &'static str = "replicaset-controller";
+    const SOURCE: &'static str = "replicaset-controller";
+
+    fn selector(&self) -> Option<Cow<'_, LabelSelector>> {
+        self.spec.as_ref().map(|spec| Cow::Borrowed(&spec.selector))
+    }
+
+    fn replica_set(&self) -> Cow<'_, ReplicaSet> {
+        Cow::Borrowed(self)
+    }
+
+    fn with_status(&self, status: ReplicaSetStatus) -> Self {
+        Self { status: Some(status), ..self.clone() }
+    }
+}
+
+/// Makes the pods of ReplicaSets come and go.
+pub(crate) type Reconciler = Replication<ReplicaSet>;
+
 /// Makes pods come and go.
-pub(crate) struct Reconciler {
-    replica_sets: Arc<Cache<ReplicaSet>>,
+pub(crate) struct Replication<R> {
+    sets: Arc<Cache<R>>,
     pods: Arc<Cache<Pod>>,
     recorder: Recorder,
 }
 
-impl Controller for Reconciler {
-    const NAME: &'static str = "replicaset-controller";
+impl<R: Replicated> Controller for Replication<R> {
+    const NAME: &'static str = R::CONTROLLER;
     type Key = Key;
 
     fn new(setup: &mut Setup<'_, Key>) -> Self {
-        let replica_sets = setup.watch(|change: &Change<ReplicaSet>| [change.key()]);
-        let owners = replica_sets.clone();
-        let pods = setup.watch(move |change: &Change<Pod>| ownership::owners(change.sides(), &owners, selector));
-        Self { replica_sets, pods, recorder: setup.recorder(Self::NAME) }
+        let sets = setup.watch(|change: &Change<R>| [change.key()]);
+        let owners = sets.clone();
+        let pods = setup.watch(move |change: &Change<Pod>| ownership::owners_by(change.sides(), &owners, R::selector));
+        Self { sets, pods, recorder: setup.recorder(R::SOURCE) }
     }
 
     async fn reconcile(&self, key: &Key, writes: &Writes) -> Result<Next> {
-        let Some(rs) = self.replica_sets.get(key) else { return Ok(Next::Changed) };
-        let owned = ownership::children(&*rs, selector(&rs), &self.pods, writes).await?;
-        let plan = plan(&rs, &owned, clock::now());
-        let mut result = self.create(&rs, plan.create, writes).await;
+        let Some(set) = self.sets.get(key) else { return Ok(Next::Changed) };
+        let owned = ownership::children(&*set, set.selector().as_deref(), &self.pods, writes).await?;
+        let plan = plan(&set.replica_set(), &owned, clock::now());
+        let mut result = self.create(&set, plan.create, writes).await;
         if result.is_ok() {
-            result = self.delete(&rs, plan.delete, &owned, writes).await;
+            result = self.delete(&set, plan.delete, &owned, writes).await;
         }
-        let mut new = (*rs).clone();
-        new.status = Some(with_failure(plan.status, plan.intent, &result, clock::now()));
-        writes.update_status(&*rs, &new).await?;
+        let status = with_failure(plan.status, plan.intent, &result, clock::now());
+        writes.update_status(&*set, &set.with_status(status)).await?;
         match result {
             Err(error) if error.is_namespace_terminating() => Ok(Next::Changed),
             result => result.map(|()| Next::soonest(plan.next)),
@@ -60,19 +99,16 @@ impl Controller for Reconciler {
     }
 }
 
-fn selector(rs: &ReplicaSet) -> Option<&LabelSelector> {
-    rs.spec.as_ref().map(|spec| &spec.selector)
-}
-
-impl Reconciler {
-    async fn create(&self, rs: &ReplicaSet, count: usize, writes: &Writes) -> Result<()> {
-        let Some(template) = rs.spec.as_ref().and_then(|spec| spec.template.as_ref()).filter(|_| count > 0) else {
+impl<R: Replicated> Replication<R> {
+    async fn create(&self, set: &R, count: usize, writes: &Writes) -> Result<()> {
+        if count == 0 {
             return Ok(());
-        };
-        let namespace = rs.metadata.namespace.as_deref().unwrap_or_default();
+        }
+        let (namespace, form) = (set.meta().namespace.as_deref().unwrap_or_default(), set.replica_set());
+        let Some(template) = form.spec.as_ref().and_then(|spec| spec.template.as_ref()) else { return Ok(()) };
         // Encoded once: the pods of one template differ only in what the API server gives them.
-        let body = encode(&pods::from_template(template, owner::controller_ref(rs), namespace))?;
-        let about = events::reference(rs);
+        let body = encode(&pods::from_template(template, owner::controller_ref(set), namespace))?;
+        let about = events::reference(set);
         let created = pods::in_growing_batches(count, |_| async {
             let pod = writes.create_encoded::<Pod>(namespace, body.clone()).await?;
             self.recorder.normal(&about, "SuccessfulCreate", format!("Created pod: {}", pod.name));
@@ -85,13 +121,13 @@ impl Reconciler {
         })
     }
 
-    async fn delete(&self, rs: &ReplicaSet, count: usize, owned: &[Arc<Pod>], writes: &Writes) -> Result<()> {
+    async fn delete(&self, set: &R, count: usize, owned: &[Arc<Pod>], writes: &Writes) -> Result<()> {
         if count == 0 {
             return Ok(());
         }
         let active: Vec<_> = owned.iter().filter(|pod| pods::is_active(pod)).cloned().collect();
-        let about = &events::reference(rs);
-        let ranked = pods::rank_for_deletion(active, &self.related(rs, owned));
+        let about = &events::reference(set);
+        let ranked = pods::rank_for_deletion(active, &self.related(set, owned));
         let deletions = ranked.into_iter().take(count).map(|pod| async move {
             let name = pod.metadata.name.as_deref().unwrap_or_default();
             let deleted = writes.delete(&*pod, DeleteParams::default()).await;
@@ -104,11 +140,11 @@ impl Reconciler {
         pods::together(deletions.collect()).await
     }
 
-    /// The pods of all ReplicaSets that have the same controller.
-    fn related(&self, rs: &ReplicaSet, owned: &[Arc<Pod>]) -> Vec<Arc<Pod>> {
-        let Some(controller) = owner::controller_of(&rs.metadata) else { return owned.to_vec() };
-        let siblings = self.replica_sets.controlled_by(&controller.uid);
-        siblings.iter().filter_map(|rs| rs.metadata.uid.as_deref()).flat_map(|uid| self.pods.controlled_by(uid)).collect()
+    /// The pods of all its like that have the same controller.
+    fn related(&self, set: &R, owned: &[Arc<Pod>]) -> Vec<Arc<Pod>> {
+        let Some(controller) = owner::controller_of(set.meta()) else { return owned.to_vec() };
+        let siblings = self.sets.controlled_by(&controller.uid);
+        siblings.iter().filter_map(|set| set.meta().uid.as_deref()).flat_map(|uid| self.pods.controlled_by(uid)).collect()
     }
 }
 

@@ -71,6 +71,11 @@ impl Error {
         self.status().is_some_and(|status| status.code == 404)
     }
 
+    /// Nobody is there to answer.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        self.status().is_some_and(|status| status.code == 503)
+    }
+
     pub(crate) fn is_already_exists(&self) -> bool {
         self.has_reason("AlreadyExists")
     }
@@ -269,6 +274,12 @@ impl Writes {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Reads what the API server has at a path.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.send(http::Request::get(path).body(Vec::new()).map_err(kube::core::request::Error::BuildRequest), || format!("get {path}"))
+            .await
     }
 
     /// The metadata of everything of a kind in a namespace, as the API server has it now.

@@ -37,7 +37,7 @@ fn main() {
         let pods: Vec<_> = (0..PODS).map(|index| Arc::new(pod(index))).collect();
         let began = Instant::now();
         for (index, pod) in pods.into_iter().enumerate() {
-            let outcome = schedule(Case { pod: &pod, cluster: &cluster }, Draw { random: (index as u64).wrapping_mul(0x9e37_79b9), start });
+            let outcome = schedule(Case::new(&pod, &cluster), Draw { random: (index as u64).wrapping_mul(0x9e37_79b9), start });
             start = outcome.next_start;
             if let Decision::Place(placement) = outcome.decision {
                 let node = cluster.nodes.node(placement.row).info().name.clone();

@@ -10,6 +10,7 @@ use crate::{
     cluster::{Cluster, Kind},
     plugins::PLUGINS,
     pod::PodInfo,
+    profile::Profile,
     snapshot::NodeRef,
 };
 
@@ -48,6 +49,16 @@ pub struct Case<'c> {
     pub pod: &'c PodInfo,
     /// Everything it may depend on.
     pub cluster: &'c Cluster,
+    /// How it is to be scheduled.
+    pub profile: &'c Profile,
+}
+
+impl<'c> Case<'c> {
+    /// A pod in a cluster, to be scheduled as upstream does by default.
+    #[must_use]
+    pub fn new(pod: &'c PodInfo, cluster: &'c Cluster) -> Self {
+        Self { pod, cluster, profile: Profile::standard() }
+    }
 }
 
 /// What a plugin says of a single node.
@@ -242,13 +253,13 @@ pub(crate) mod testing {
 
     /// The reasons for which a plugin refuses the first node, joined; empty when it does not.
     pub(crate) fn refusal(plugin: &dyn Plugin, pod: &PodInfo, cluster: &Cluster) -> String {
-        let answer = plugin.filter(Case { pod, cluster }).look(cluster.nodes.node(0));
+        let answer = plugin.filter(Case::new(pod, cluster)).look(cluster.nodes.node(0));
         answer.err().map(|refusal| refusal.reasons.join(", ")).unwrap_or_default()
     }
 
     /// A plugin's score of the first node, before it is brought into range; nothing when the plugin cannot tell nodes apart.
     pub(crate) fn score(plugin: &dyn Plugin, pod: &PodInfo, cluster: &Cluster) -> Option<i64> {
-        plugin.score(Case { pod, cluster }, &[0]).map(|score| (score.look)(cluster.nodes.node(0)))
+        plugin.score(Case::new(pod, cluster), &[0]).map(|score| (score.look)(cluster.nodes.node(0)))
     }
 }
 

@@ -108,10 +108,17 @@ enum Part {
 }
 
 impl Registry {
-    /// The registry of a table, beside which these components work.
+    /// The registry of a table, whose writes take these steps, and beside which these components work.
     #[must_use]
-    pub fn new(table: Arc<[Kind]>, cache: Arc<Cache>, store: Arc<dyn Store>, tokens: Tokens, components: Vec<Component>) -> Self {
-        Self { table, cache, store, steps: admission::steps(), tokens, components }
+    pub fn new(
+        table: Arc<[Kind]>,
+        cache: Arc<Cache>,
+        store: Arc<dyn Store>,
+        steps: Vec<Box<dyn Step>>,
+        tokens: Tokens,
+        components: Vec<Component>,
+    ) -> Self {
+        Self { table, cache, store, steps, tokens, components }
     }
 
     /// What signs tokens.

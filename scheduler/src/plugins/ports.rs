@@ -60,7 +60,7 @@ mod tests {
         let (mut cluster, waiting) = (cluster(node("n"), [with_port("a", 80), with_port("b", 81)]), with_port("p", 80));
         for (gone, want) in [("b", false), ("a", true)] {
             let pod = cluster.nodes.remove_pod(&gone.into()).unwrap().pod;
-            let case = Case { pod: &waiting, cluster: &cluster };
+            let case = Case::new(&waiting, &cluster);
             assert_eq!(PLUGIN.helped_by(case, Change::PodGone(cluster.nodes.node(0), &pod)), want);
         }
     }

@@ -36,9 +36,16 @@ macro_rules! labs {
 }
 
 labs! {
+    create_flow
+    failover
+    placement
+    rollback
+    rolling_update
     scale
     daemonset
     statefulset
+    job
+    cronjob
 }
 
 /// The name of a lab's folder.
