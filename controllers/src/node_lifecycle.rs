@@ -250,9 +250,8 @@ fn taints(node: &Node, now: Timestamp) -> Vec<Taint> {
     match condition_of(node, "Ready") {
         FALSE => (schedule, execute) = (vec![NOT_READY], Some(NOT_READY)),
         UNKNOWN => (schedule, execute) = (vec![UNREACHABLE], Some(UNREACHABLE)),
-        TRUE => {}
-        // Its kubelet has said nothing yet: the taint it was created with stays.
-        _ => schedule.push(NOT_READY),
+        // As long as its kubelet has said nothing, nothing is known against it either: the taint it was created with goes.
+        _ => {}
     }
     schedule.extend(PRESSURES.iter().filter(|(kind, _)| condition_of(node, kind) == TRUE).map(|(_, key)| *key));
     let spec = node.spec.clone().unwrap_or_default();
@@ -311,7 +310,7 @@ mod tests {
     fn taints_are_as_the_conditions() {
         let foreign = ("example.com/gpu", "NoSchedule");
         for (conditions, before, after) in [
-            (vec![], vec![(NOT_READY, NO_SCHEDULE)], vec![(NOT_READY, NO_SCHEDULE)]),
+            (vec![], vec![(NOT_READY, NO_SCHEDULE)], vec![]),
             (vec![("Ready", "True")], vec![(NOT_READY, NO_SCHEDULE), foreign], vec![foreign]),
             (vec![("Ready", "False")], vec![], vec![(NOT_READY, NO_SCHEDULE), (NOT_READY, NO_EXECUTE)]),
             (
