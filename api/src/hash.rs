@@ -1,15 +1,20 @@
-//! The `pod-template-hash`: a short name for the contents of a pod template.
+//! Short names for contents: the `pod-template-hash` of a pod template, and the hash of what a ControllerRevision keeps.
 //!
-//! Looks like upstream's and behaves like it (FNV-1a over the template, then the collision counter, written in
+//! The first looks like upstream's and behaves like it (FNV-1a over the template, then the collision counter, written in
 //! letters that spell no words), but is not the same string for the same template: upstream hashes a Go-specific
-//! dump of memory, we hash JSON. Nothing may depend on the letters, only on equality.
+//! dump of memory, we hash JSON. Nothing may depend on the letters, only on equality. The second is upstream's, letter for letter.
 
 use std::io;
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;
+use serde_json::Value;
 
 /// No vowels and nothing that looks like one, so that a random name is never a bad word.
 const SAFE_ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// What FNV of 32 bits begins with, and multiplies by.
+const OFFSET_BASIS: u32 = 0x811c_9dc5;
+const PRIME: u32 = 0x0100_0193;
 
 /// The hash of `template` as a label value of at most ten characters.
 ///
@@ -26,6 +31,21 @@ pub fn template_hash(template: &PodTemplateSpec, collision_count: Option<i32>) -
     safe_encode(&hasher.0.to_string())
 }
 
+/// The hash of the `data` of a ControllerRevision, which its name ends with.
+///
+/// `collision_count` is its owner's `status.collisionCount`: raised when two revisions share a hash, so that the next try differs.
+pub fn revision_hash(data: &Value, collision_count: i32) -> String {
+    let mut json = data.to_string();
+    // Go writes these so even inside of strings, the only place where JSON has them.
+    for (character, escaped) in [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")] {
+        json = json.replace(character, escaped);
+    }
+    json.push_str(&collision_count.to_string());
+    // FNV-1: it multiplies first, where FNV-1a does so last.
+    let sum = json.bytes().fold(OFFSET_BASIS, |sum, byte| sum.wrapping_mul(PRIME) ^ u32::from(byte));
+    safe_encode(&sum.to_string())
+}
+
 /// Each character replaced by one of the safe alphabet (`rand.SafeEncodeString`).
 fn safe_encode(text: &str) -> String {
     text.bytes().map(|byte| char::from(SAFE_ALPHABET[usize::from(byte) % SAFE_ALPHABET.len()])).collect()
@@ -36,12 +56,12 @@ struct Fnv1a(u32);
 
 impl Fnv1a {
     fn new() -> Self {
-        Self(0x811c_9dc5)
+        Self(OFFSET_BASIS)
     }
 
     fn update(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.0 = (self.0 ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+            self.0 = (self.0 ^ u32::from(*byte)).wrapping_mul(PRIME);
         }
     }
 }
@@ -80,6 +100,27 @@ mod tests {
     #[test]
     fn encoding_is_upstreams() {
         assert_eq!(safe_encode("0123456789"), "456789bcdf");
+    }
+
+    #[test]
+    fn the_hash_of_a_revision_is_upstreams() {
+        // The template of the recorded StatefulSet sts-min, whose first revision is called sts-min-c685f478b.
+        let data = serde_json::json!({"spec": {"template": {
+            "$patch": "replace",
+            "metadata": {"labels": {"a": "sts"}},
+            "spec": {
+                "containers": [{
+                    "name": "c", "image": "nginx", "resources": {}, "imagePullPolicy": "Always",
+                    "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File",
+                }],
+                "restartPolicy": "Always", "terminationGracePeriodSeconds": 30, "dnsPolicy": "ClusterFirst",
+                "securityContext": {}, "schedulerName": "default-scheduler",
+            },
+        }}});
+        assert_eq!(revision_hash(&data, 0), "c685f478b");
+        assert_ne!(revision_hash(&data, 1), "c685f478b");
+        let shell = serde_json::json!({"command": "a && b > c"});
+        assert_eq!(revision_hash(&shell, 0), "55b7668ddc");
     }
 
     #[test]

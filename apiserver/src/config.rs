@@ -40,6 +40,9 @@ pub struct Config {
     /// How much of the server a client may use.
     #[command(flatten)]
     pub limits: Limits,
+    /// What is added to objects that do not say it themselves.
+    #[command(flatten)]
+    pub admission: Admission,
     /// How long to go on as if nothing were after being asked to stop, but for /readyz.
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration::parse)]
     pub shutdown_delay_duration: Duration,
@@ -65,6 +68,24 @@ pub struct Limits {
     pub max_mutating_requests_inflight: usize,
 }
 
+/// What admission adds to objects, where that can be set.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Admission {
+    /// How long a pod that does not say so itself stays on a node that is not ready.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub default_not_ready_toleration_seconds: i64,
+    /// How long a pod that does not say so itself stays on a node that cannot be reached.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub default_unreachable_toleration_seconds: i64,
+}
+
+impl Default for Admission {
+    /// Upstream's.
+    fn default() -> Self {
+        Self { default_not_ready_toleration_seconds: 300, default_unreachable_toleration_seconds: 300 }
+    }
+}
+
 impl Default for Limits {
     /// Upstream's.
     fn default() -> Self {
@@ -82,6 +103,7 @@ impl Config {
             data_dir: PathBuf::new(),
             store: Some(store.to_owned()),
             limits: Limits::default(),
+            admission: Admission::default(),
             shutdown_delay_duration: Duration::ZERO,
             audit_log_path: None,
             components: Vec::new(),

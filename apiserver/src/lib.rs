@@ -27,7 +27,7 @@ pub mod schema;
 pub mod stats;
 pub mod tokens;
 
-pub use config::{Args, Config};
+pub use config::{Admission, Args, Config};
 
 use crate::{
     http::{App, Furnishing, audit, listener},
@@ -68,7 +68,8 @@ impl Server {
         let behind = CancellationToken::new();
         tasks.spawn("cache feed", cache::feed::follow(store.clone(), cache.clone(), table.clone(), behind.clone()));
         let tokens = tokens::Tokens::of(&*store).await?;
-        let registry = Registry::new(table, cache, store, tokens, config.components.clone());
+        let steps = admission::steps(&config.admission);
+        let registry = Registry::new(table, cache, store, steps, tokens, config.components.clone());
         bootstrap::bootstrap(&registry, &config.advertised(address.ip()), address.port()).await.context("create what every cluster has")?;
         let audit = config.audit_log_path.as_deref().map(|path| {
             let (log, writer) = audit::log(path);

@@ -25,6 +25,10 @@ const BOOT: Duration = Duration::from_secs(30);
 const NODES: Duration = Duration::from_secs(120);
 /// How often it is looked whether they are, and whether programs still run.
 const POLL: Duration = Duration::from_millis(100);
+/// For how long programs are looked at to see whether they rest.
+const REST: Duration = Duration::from_secs(1);
+/// The share of a core below which all of them together count as resting: above what the heartbeats of a thousand nodes take.
+const RESTING: f64 = 0.3;
 
 /// The flags that say what to measure.
 #[derive(Args, Clone, Debug, Default)]
@@ -167,6 +171,26 @@ impl Server {
     /// Starts to measure what all its processes use.
     pub(crate) fn meter(&self) -> Meter {
         Meter::start(&self.processes)
+    }
+
+    /// Waits until its processes have hardly anything left to do.
+    ///
+    /// # Errors
+    /// When they take too long.
+    pub(crate) async fn rests(&mut self, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let meter = self.meter();
+            sleep(REST).await;
+            let used = meter.stop().server.context("what the programs use is not known here")?;
+            if used < REST.mul_f64(RESTING) {
+                return Ok(());
+            }
+            self.check()?;
+            if Instant::now() > deadline {
+                bail!("the programs still use {used:?} of {REST:?} after {patience:?}");
+            }
+        }
     }
 
     /// Connects.

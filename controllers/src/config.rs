@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use mini_daemon::{connect::ConnectArgs, process::ProcessArgs};
+use mini_daemon::{connect::ConnectArgs, flags::seconds, lease::ElectionArgs, process::ProcessArgs};
 
 use crate::AddressPool;
 
@@ -16,6 +16,9 @@ pub struct Args {
     /// Where the API server is.
     #[command(flatten)]
     pub connect: ConnectArgs,
+    /// Which of several copies works.
+    #[command(flatten)]
+    pub election: ElectionArgs,
     /// What only this one can.
     #[command(flatten)]
     pub config: Config,
@@ -117,15 +120,6 @@ impl Config {
     }
 }
 
-/// Reads `40`, `40s`, `5m` or `500ms`.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("", 1.0)];
-    let mut split = units.into_iter().filter_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)));
-    let (number, unit) = split.next().unwrap_or((text, 1.0));
-    let number: f64 = number.parse().map_err(|_| format!("{text:?} is not a number of seconds, such as 40, 40s, 5m or 500ms"))?;
-    Duration::try_from_secs_f64(number * unit).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -153,11 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_seconds() {
+    fn a_node_may_be_silent_for_as_long_as_upstream() {
         assert_eq!(config(&[]).node_monitor_grace_period, Duration::from_secs(40));
-        assert_eq!(seconds("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(seconds("2s"), Ok(Duration::from_secs(2)));
-        assert_eq!(seconds("5m"), Ok(Duration::from_secs(300)));
-        assert!(seconds("soon").is_err() && seconds("-1").is_err());
     }
 }

@@ -8,6 +8,7 @@ mod cache;
 mod config;
 mod controller;
 mod freshness;
+mod history;
 mod ownership;
 mod pods;
 mod protection;
@@ -21,7 +22,11 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use kube::Client;
-use mini_daemon::{process::Running, tasks::Tasks};
+use mini_daemon::{
+    lease::{Candidate, ElectionArgs},
+    process::Running,
+    tasks::Tasks,
+};
 
 pub use address_pool::AddressPool;
 pub use config::{Args, Config};
@@ -44,7 +49,12 @@ macro_rules! controllers {
 controllers! {
     deployment,
     replicaset,
+    statefulset,
+    daemonset,
     replicationcontroller,
+    job,
+    ttl_after_finished,
+    cronjob,
     garbage_collector,
     namespace,
     node_lifecycle,
@@ -58,6 +68,8 @@ controllers! {
     serviceaccount,
     root_ca,
     resource_quota,
+    volume_binder,
+    hostpath_provisioner,
     pvc_protection,
     pv_protection,
     vac_protection,
@@ -67,6 +79,18 @@ controllers! {
 /// What it calls itself to the API server: upstream's name, for it is the manager of the fields it writes.
 pub const AGENT: &str = "kube-controller-manager";
 
+/// Runs the controllers while this copy is the leader, until `tasks` is asked to stop.
+///
+/// # Errors
+/// As [`run`], and when another copy works in this one's place.
+pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks) -> Running {
+    Box::pin(async move {
+        check(&config)?;
+        let candidate = Candidate { lease: AGENT, component: AGENT };
+        election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), tasks)).await
+    })
+}
+
 /// Runs the controllers that `config` names until `tasks` is asked to stop.
 ///
 /// # Errors
@@ -75,13 +99,18 @@ pub fn run(client: Client, config: Config, tasks: Tasks) -> Running {
     Box::pin(work(client, config, tasks))
 }
 
-async fn work(client: Client, config: Config, mut tasks: Tasks) -> Result<()> {
+fn check(config: &Config) -> Result<()> {
     for name in config.controllers.iter().map(|entry| entry.trim_start_matches('-')) {
         if name != "*" && !CONTROLLERS.iter().any(|(known, _)| *known == name) {
             let known: Vec<_> = CONTROLLERS.iter().map(|(known, _)| *known).collect();
             bail!("there is no controller {name:?} among {}", known.join(", "));
         }
     }
+    Ok(())
+}
+
+async fn work(client: Client, config: Config, mut tasks: Tasks) -> Result<()> {
+    check(&config)?;
     let (reflectors, watches) = Reflectors::new(client.clone());
     let shared = Arc::new(Shared { client, reflectors, config });
     for (name, start) in CONTROLLERS.iter().filter(|(name, _)| shared.config.enables(name)) {

@@ -8,8 +8,8 @@ use mini_daemon::process;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    let Args { process, connect, config } = Args::parse();
+    let Args { process, connect, election, config } = Args::parse();
     process::run("mini-controllers", &process, |tasks| {
-        Box::pin(async move { mini_controllers::run(connect.client(mini_controllers::AGENT).await?, config, tasks).await })
+        Box::pin(async move { mini_controllers::lead(connect.client(mini_controllers::AGENT).await?, election, config, tasks).await })
     })
 }

@@ -19,13 +19,60 @@ where
     O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
     K: Object + Resource<DynamicType = ()>,
 {
+    members(owner, selector, |_| true, cache, writes).await
+}
+
+/// The same, where children carry a finalizer: who is adopted gets it, and who is released loses it.
+pub(crate) async fn tracked_children<O, K>(
+    owner: &O,
+    selector: Option<&LabelSelector>,
+    finalizer: &str,
+    cache: &Cache<K>,
+    writes: &Writes,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
+    K: Object + Resource<DynamicType = ()>,
+{
+    claimed(owner, selector, |_| true, Some(finalizer), cache, writes).await
+}
+
+/// The same, where a child must also be one that `belongs`.
+pub(crate) async fn members<O, K>(
+    owner: &O,
+    selector: Option<&LabelSelector>,
+    belongs: impl Fn(&K) -> bool,
+    cache: &Cache<K>,
+    writes: &Writes,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
+    K: Object + Resource<DynamicType = ()>,
+{
+    claimed(owner, selector, belongs, None, cache, writes).await
+}
+
+async fn claimed<O, K>(
+    owner: &O,
+    selector: Option<&LabelSelector>,
+    belongs: impl Fn(&K) -> bool,
+    finalizer: Option<&str>,
+    cache: &Cache<K>,
+    writes: &Writes,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
+    K: Object + Resource<DynamicType = ()>,
+{
     let meta = owner.meta();
     // A selector that cannot be read matches nothing; the API server lets none in.
     let Some(Ok(selector)) = selector.map(Selector::from_label_selector) else { return Ok(Vec::new()) };
     let uid = meta.uid.as_deref().unwrap_or_default();
     let mut candidates = cache.controlled_by(uid);
     candidates.extend(cache.orphans(meta.namespace.as_deref().unwrap_or_default()));
-    let mut claims = claim(&selector, meta, candidates);
+    let nothing = BTreeMap::new();
+    let matches = |child: &K| selector.matches(child.meta().labels.as_ref().unwrap_or(&nothing)) && belongs(child);
+    let mut claims = claim(matches, meta, candidates);
 
     let resource = &ApiResource::erase::<K>(&());
     if !claims.adopt.is_empty() {
@@ -36,12 +83,12 @@ where
         }
     }
     let adopted = claims.adopt.iter().map(|child| async move {
-        let patch = reference(child.meta(), uid, Some(owner::controller_ref(owner)));
+        let patch = reference(child.meta(), uid, Some(owner::controller_ref(owner)), finalizer);
         writes.patch(resource, child.meta(), None, patch).await
     });
     together(adopted.collect()).await?;
     let released = claims.release.iter().map(|child| async move {
-        let released = writes.patch(resource, child.meta(), None, reference(child.meta(), uid, None)).await;
+        let released = writes.patch(resource, child.meta(), None, reference(child.meta(), uid, None, finalizer)).await;
         released.or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
     });
     together(released.collect()).await?;
@@ -106,12 +153,11 @@ struct Claims<K> {
 /// Sorts `candidates` (the children and the orphans of the namespace) by what they are to the owner.
 ///
 /// An owner that is being deleted adopts nothing.
-fn claim<K: Resource>(selector: &Selector, owner: &ObjectMeta, candidates: impl IntoIterator<Item = Arc<K>>) -> Claims<K> {
+fn claim<K: Resource>(matches: impl Fn(&K) -> bool, owner: &ObjectMeta, candidates: impl IntoIterator<Item = Arc<K>>) -> Claims<K> {
     let mut claims = Claims { owned: Vec::new(), adopt: Vec::new(), release: Vec::new() };
-    let nothing = BTreeMap::new();
     for object in candidates {
         let meta = object.meta();
-        let matches = selector.matches(meta.labels.as_ref().unwrap_or(&nothing));
+        let matches = matches(&object);
         match owner::controller_of(meta) {
             Some(controller) if Some(&controller.uid) != owner.uid.as_ref() => {}
             Some(_) if matches => claims.owned.push(object),
@@ -125,12 +171,20 @@ fn claim<K: Resource>(selector: &Selector, owner: &ObjectMeta, candidates: impl 
     claims
 }
 
-/// The merge patch that gives an orphan its controller, or that takes the reference to `owner` away.
-fn reference(meta: &ObjectMeta, owner: &str, controller: Option<OwnerReference>) -> Value {
+/// The merge patch that gives an orphan its controller, or that takes the reference to `owner` away; and so the finalizer, if there is one.
+fn reference(meta: &ObjectMeta, owner: &str, controller: Option<OwnerReference>, finalizer: Option<&str>) -> Value {
     let mut owners = meta.owner_references.clone().unwrap_or_default();
     owners.retain(|reference| reference.uid != owner);
+    let mut patch = json!({ "metadata": {} });
+    if let Some(finalizer) = finalizer {
+        let mut finalizers = meta.finalizers.clone().unwrap_or_default();
+        finalizers.retain(|other| other != finalizer);
+        finalizers.extend(controller.as_ref().map(|_| finalizer.to_owned()));
+        patch["metadata"]["finalizers"] = json!(finalizers);
+    }
     owners.extend(controller);
-    json!({ "metadata": { "ownerReferences": owners } })
+    patch["metadata"]["ownerReferences"] = json!(owners);
+    patch
 }
 
 #[cfg(test)]
@@ -159,14 +213,14 @@ mod tests {
             make("theirs", "web", Some("other")),
             Arc::new(dying),
         ];
-        let selector = Selector::parse("app=web").unwrap();
+        let matches = |pod: &Pod| pod.metadata.labels.as_ref().is_some_and(|labels| labels["app"] == "web");
         let mut owner = ObjectMeta { uid: Some("u".to_owned()), ..ObjectMeta::default() };
         let names = |pods: &[Arc<Pod>]| pods.iter().map(|pod| pod.metadata.name.clone().unwrap()).collect::<Vec<_>>();
-        let claims = claim(&selector, &owner, candidates.clone());
+        let claims = claim(matches, &owner, candidates.clone());
         assert_eq!(names(&claims.owned), ["mine"]);
         assert_eq!(names(&claims.adopt), ["orphan"]);
         assert_eq!(names(&claims.release), ["lost"]);
         owner.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
-        assert!(claim(&selector, &owner, candidates).adopt.is_empty());
+        assert!(claim(matches, &owner, candidates).adopt.is_empty());
     }
 }

@@ -1,6 +1,6 @@
 //! What controllers of pods have in common: how a pod is made, which one to give up first, how many are made at a time.
 
-use std::{cmp::Ordering, collections::HashMap, future::Future, sync::Arc};
+use std::{cmp::Ordering, collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -37,6 +37,13 @@ pub(crate) fn from_template(template: &PodTemplateSpec, owner: OwnerReference, n
         spec: template.spec.clone(),
         status: None,
     }
+}
+
+/// How long until the next of the pods that are ready will have been so for `min_ready` seconds, if one will.
+pub(crate) fn next_available(pods: &[Arc<Pod>], min_ready: i32, now: Timestamp) -> Option<Duration> {
+    let moments = pods.iter().filter_map(|pod| pod::available_at(pod, min_ready)).filter(|at| *at > now);
+    // A little later, so that the clock's grain does not cost a second look.
+    moments.min().map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default() + Duration::from_millis(1))
 }
 
 /// The pods to give up first when there are too many: upstream's order, the first criterion that differs decides.

@@ -1,12 +1,12 @@
 //! The choice itself, as a pure function: which node for this pod, or why none. Filter until enough nodes are found, score those,
 //! take one of the best. Time does not matter here, and chance is an argument.
 
+use std::collections::HashMap;
+
 use crate::{
-    diagnosis::{Diagnosis, Preemption, Reasons},
-    framework::{PluginSet, Reason, Refusal},
+    diagnosis::Diagnosis,
+    framework::{Case, Filter, Refusal},
     plugins::PLUGINS,
-    pod::PodInfo,
-    snapshot::Snapshot,
 };
 
 /// Clusters up to this size are searched entirely; larger ones until at least this many nodes would do.
@@ -52,21 +52,42 @@ pub struct Placement {
     pub evaluated: usize,
 }
 
+/// Nodes that are refused because of pods that are nominated to them: by row, the plugin that refuses it, and why.
+pub type Claims = HashMap<usize, (usize, Refusal)>;
+
 /// Chooses a node for a pod.
 #[must_use]
-pub fn schedule(snapshot: &Snapshot, pod: &PodInfo, draw: Draw) -> Outcome {
-    let search = Search::run(snapshot, pod, draw.start);
+pub fn schedule(case: Case<'_>, draw: Draw) -> Outcome {
+    schedule_beside(case, draw, &Claims::default())
+}
+
+/// Chooses a node for a pod, but none of those that others claim.
+#[must_use]
+pub fn schedule_beside(case: Case<'_>, draw: Draw, claims: &Claims) -> Outcome {
+    let search = Search::run(case, draw.start, claims);
     let next_start = search.next_start;
     if search.feasible.is_empty() {
-        return Outcome { decision: Decision::Refuse(search.diagnose(snapshot, pod)), next_start };
+        return Outcome { decision: Decision::Refuse(search.diagnose(case)), next_start };
     }
     let feasible = search.feasible.len();
     let evaluated = feasible + search.refused.len();
     let (row, score) = match search.feasible[..] {
         [only] => (only, 0),
-        _ => best(&search.feasible, &totals(snapshot, pod, &search.feasible), draw.random),
+        _ => best(&search.feasible, &totals(case, &search.feasible), draw.random),
     };
     Outcome { decision: Decision::Place(Placement { row, score, feasible, evaluated }), next_start }
+}
+
+/// Whether one node would do.
+///
+/// # Errors
+/// The place of the first plugin that refuses it, and why.
+pub fn look(case: Case<'_>, row: usize) -> Result<(), (usize, Refusal)> {
+    let node = case.cluster.nodes.node(row);
+    for index in &case.profile.filters {
+        PLUGINS[*index].filter(case).look(node).map_err(|refusal| (*index, refusal))?;
+    }
+    Ok(())
 }
 
 /// The first half of a cycle: who would do, and who refused.
@@ -74,31 +95,48 @@ struct Search {
     feasible: Vec<usize>,
     /// Row, plugin, and why.
     refused: Vec<(usize, usize, Refusal)>,
+    /// The plugin that refused all nodes at once, and why.
+    refused_all: Option<(usize, Refusal)>,
     /// The plugin that confined the search to nodes the pod names.
     narrowed_by: Option<usize>,
     next_start: usize,
 }
 
 impl Search {
-    fn run(snapshot: &Snapshot, pod: &PodInfo, start: usize) -> Self {
-        let mut search = Self { feasible: Vec::new(), refused: Vec::new(), narrowed_by: None, next_start: start };
-        let filters: Vec<usize> = (0..PLUGINS.len()).filter(|index| PLUGINS[*index].filters(pod)).collect();
-        let narrow = |index: usize| PLUGINS[index].narrow(pod).map(|names| (index, names));
-        if let Some((index, names)) = (0..PLUGINS.len()).find_map(narrow) {
+    fn run(case: Case<'_>, start: usize, claims: &Claims) -> Self {
+        let mut search = Self { feasible: Vec::new(), refused: Vec::new(), refused_all: None, narrowed_by: None, next_start: start };
+        let mut filters = Vec::with_capacity(PLUGINS.len());
+        for index in &case.profile.filters {
+            match PLUGINS[*index].filter(case) {
+                Filter::Nothing => {}
+                Filter::All(refusal) => {
+                    search.refused_all = Some((*index, refusal));
+                    return search;
+                }
+                filter => filters.push((*index, filter)),
+            }
+        }
+        let table = &case.cluster.nodes;
+        let narrow = filters.iter().find_map(|(index, filter)| match filter {
+            Filter::Among(names, _) => Some((*index, names)),
+            _ => None,
+        });
+        if let Some((index, names)) = narrow {
             search.narrowed_by = Some(index);
-            for row in names.into_iter().filter_map(|name| snapshot.row_of(name)) {
-                search.look_at(snapshot, pod, &filters, row);
+            for row in names.iter().filter_map(|name| table.row_of(name)) {
+                search.look_at(case, &filters, claims, row);
             }
             return search;
         }
-        let (nodes, wanted) = (snapshot.len(), feasible_nodes_to_find(snapshot.len()));
+        let nodes = table.len();
+        let wanted = feasible_nodes_to_find(nodes, case.profile.percentage_of_nodes_to_score);
         if nodes == 0 {
             return search;
         }
         let start = start % nodes;
         let mut looked_at = 0;
         for row in (start..nodes).chain(0..start) {
-            search.look_at(snapshot, pod, &filters, row);
+            search.look_at(case, &filters, claims, row);
             looked_at += 1;
             if search.feasible.len() == wanted {
                 break;
@@ -108,10 +146,14 @@ impl Search {
         search
     }
 
-    fn look_at(&mut self, snapshot: &Snapshot, pod: &PodInfo, filters: &[usize], row: usize) {
-        let node = snapshot.node(row);
-        for index in filters {
-            if let Err(refusal) = PLUGINS[*index].filter(pod, node) {
+    fn look_at(&mut self, case: Case<'_>, filters: &[(usize, Filter<'_>)], claims: &Claims, row: usize) {
+        if let Some((index, refusal)) = claims.get(&row) {
+            self.refused.push((row, *index, refusal.clone()));
+            return;
+        }
+        let node = case.cluster.nodes.node(row);
+        for (index, filter) in filters {
+            if let Err(refusal) = filter.look(node) {
                 self.refused.push((row, *index, refusal));
                 return;
             }
@@ -120,53 +162,50 @@ impl Search {
     }
 
     /// Puts the refusals of all nodes into words.
-    fn diagnose(self, snapshot: &Snapshot, pod: &PodInfo) -> Diagnosis {
-        let (mut reasons, mut useless, mut refused_by) = (Reasons::default(), Reasons::default(), PluginSet::default());
-        let not_helpful = Reason::from("Preemption is not helpful for scheduling");
-        let no_victims = Reason::from("No preemption victims found for incoming pod");
+    fn diagnose(self, case: Case<'_>) -> Diagnosis {
+        let nodes = case.cluster.nodes.len();
+        let mut diagnosis = Diagnosis { nodes, ..Diagnosis::default() };
         for (row, index, refusal) in &self.refused {
-            refused_by.insert(*index);
-            refusal.reasons.iter().for_each(|reason| reasons.add(reason, 1));
-            if !refusal.resolvable {
-                useless.add(&not_helpful, 1);
-            } else if snapshot.node(*row).pods().iter().all(|other| other.wants.priority >= pod.wants.priority) {
-                useless.add(&no_victims, 1);
-            } else {
-                // There are pods to evict, but it was not done: then upstream repeats the reasons.
-                refusal.reasons.iter().for_each(|reason| useless.add(reason, 1));
+            diagnosis.refused_by.insert(*index);
+            refusal.reasons.iter().for_each(|reason| diagnosis.reasons.add(reason, 1));
+            if refusal.resolvable {
+                diagnosis.resolvable.push(*row);
             }
         }
-        if let Some(index) = self.narrowed_by {
-            let others = snapshot.len() - self.refused.len();
-            refused_by.insert(index);
-            reasons.add(&format!("node(s) didn't satisfy plugin(s) [{}]", PLUGINS[index].name()).into(), others);
-            useless.add(&not_helpful, others);
+        if let Some((index, refusal)) = self.refused_all {
+            diagnosis.refused_by.insert(index);
+            if refusal.resolvable {
+                diagnosis.resolvable = (0..nodes).collect();
+            }
+            diagnosis.of_all = Some(refusal.reasons.join(", "));
         }
-        let preemption = if pod.wants.never_preempts { Preemption::Never } else { Preemption::Useless(useless) };
-        Diagnosis { nodes: snapshot.len(), reasons, preemption, refused_by }
+        if let Some(index) = self.narrowed_by {
+            diagnosis.refused_by.insert(index);
+            let others = format!("node(s) didn't satisfy plugin(s) [{}]", PLUGINS[index].name());
+            diagnosis.reasons.add(&others.into(), nodes - self.refused.len());
+        }
+        diagnosis
     }
 }
 
-/// Upstream's adaptive sampling: of 100 nodes all, of 500 46 %, of 5,000 10 %, never less than 5 % or 100 nodes.
-fn feasible_nodes_to_find(nodes: usize) -> usize {
+/// Where no percentage is given, upstream's adaptive sampling: of 100 nodes all, of 500 46 %, of 5,000 10 %, never less than 5 % or
+/// 100 nodes.
+fn feasible_nodes_to_find(nodes: usize, percentage: usize) -> usize {
     if nodes < ENOUGH_NODES {
         return nodes;
     }
-    let percentage = 50_usize.saturating_sub(nodes / 125).max(5);
+    let percentage = if percentage == 0 { 50_usize.saturating_sub(nodes / 125).max(5) } else { percentage };
     (nodes * percentage / 100).max(ENOUGH_NODES)
 }
 
 /// The weighted scores of these rows.
-fn totals(snapshot: &Snapshot, pod: &PodInfo, rows: &[usize]) -> Vec<i64> {
+fn totals(case: Case<'_>, rows: &[usize]) -> Vec<i64> {
     let (mut totals, mut scores) = (vec![0; rows.len()], Vec::with_capacity(rows.len()));
-    for plugin in PLUGINS {
-        let weight = plugin.weight(pod);
-        if weight == 0 {
-            continue;
-        }
+    for (index, weight) in &case.profile.scorers {
+        let Some(score) = PLUGINS[*index].score(case, rows) else { continue };
         scores.clear();
-        scores.extend(rows.iter().map(|row| plugin.score(pod, snapshot.node(*row))));
-        plugin.normalize(&mut scores);
+        scores.extend(rows.iter().map(|row| (score.look)(case.cluster.nodes.node(*row))));
+        (score.normalize)(&mut scores);
         totals.iter_mut().zip(&scores).for_each(|(total, score)| *total += weight * score);
     }
     totals
@@ -190,19 +229,28 @@ mod tests {
     use super::*;
     use crate::{
         amounts::Load,
+        cluster::Cluster,
         framework::testing::{node, pod},
         node::NodeInfo,
+        pod::PodInfo,
+        preempt,
+        profile::Profile,
     };
 
+    /// One cycle in a cluster.
+    fn schedule(cluster: &Cluster, pod: &PodInfo, draw: Draw) -> Outcome {
+        super::schedule(Case::new(pod, cluster), draw)
+    }
+
     /// The recorded cluster: three nodes and a tainted one.
-    fn four() -> Snapshot {
-        let mut snapshot = Snapshot::default();
+    fn four() -> Cluster {
+        let mut cluster = Cluster::default();
         for name in ["node-0000", "node-0001", "node-0002"] {
-            snapshot.apply_node(node(name));
+            cluster.nodes.apply_node(node(name));
         }
         let taints = vec![Taint { key: "k".into(), effect: "NoSchedule".into(), ..Taint::default() }];
-        snapshot.apply_node(NodeInfo { taints, ..node("tainted") });
-        snapshot
+        cluster.nodes.apply_node(NodeInfo { taints, ..node("tainted") });
+        cluster
     }
 
     fn wanting(name: &str, cpu: i64) -> PodInfo {
@@ -219,9 +267,12 @@ mod tests {
         pod
     }
 
-    fn refused(snapshot: &Snapshot, pod: &PodInfo, want: Expect) {
-        match schedule(snapshot, pod, Draw::default()).decision {
-            Decision::Refuse(diagnosis) => want.assert_eq(&diagnosis.to_string()),
+    fn refused(cluster: &Cluster, pod: &PodInfo, want: Expect) {
+        match schedule(cluster, pod, Draw::default()).decision {
+            Decision::Refuse(mut diagnosis) => {
+                preempt::preempt(&mut cluster.clone(), pod, Profile::standard(), &mut diagnosis, 0);
+                want.assert_eq(&diagnosis.to_string());
+            }
             Decision::Place(placement) => panic!("placed: {placement:?}"),
         }
     }
@@ -261,7 +312,7 @@ mod tests {
             ],
         );
         let mut full = four();
-        full.apply_node(NodeInfo::named("tainted"));
+        full.nodes.apply_node(NodeInfo::named("tainted"));
         refused(
             &full,
             &on_node("tainted"),
@@ -273,24 +324,8 @@ mod tests {
 
     #[test]
     fn no_nodes() {
-        refused(&Snapshot::default(), &pod("p"), expect!["no nodes available to schedule pods"]);
-        refused(&Snapshot::default(), &on_node("n"), expect!["no nodes available to schedule pods"]);
-    }
-
-    #[test]
-    fn where_pods_of_lower_priority_run_the_reason_is_repeated() {
-        let mut snapshot = Snapshot::default();
-        snapshot.apply_node(node("n"));
-        snapshot.place(Arc::new(wanting("a", 3000)), &"n".into());
-        let mut pod = wanting("p", 2000);
-        pod.wants.priority = 1;
-        refused(
-            &snapshot,
-            &pod,
-            expect![
-                "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Insufficient cpu."
-            ],
-        );
+        refused(&Cluster::default(), &pod("p"), expect!["no nodes available to schedule pods"]);
+        refused(&Cluster::default(), &on_node("n"), expect!["no nodes available to schedule pods"]);
     }
 
     #[test]
@@ -301,21 +336,21 @@ mod tests {
 
     #[test]
     fn small_pods_spread_over_big_nodes() {
-        let mut snapshot = Snapshot::default();
+        let mut cluster = Cluster::default();
         for name in ["a", "b", "c"] {
             let mut big = node(name);
             big.allocatable.cpu = 256_000;
             big.allocatable.memory = 4 << 40;
-            snapshot.apply_node(big);
+            cluster.nodes.apply_node(big);
         }
         for round in 0..6_u64 {
             let mut pod = pod(&round.to_string());
             pod.wants.load = Load { cpu: 100, memory: 200 << 20 };
-            let placement = placed(schedule(&snapshot, &pod, Draw { random: round * 7, start: 0 }));
-            let name = snapshot.node(placement.row).info().name.clone();
-            snapshot.assume(Arc::new(pod), &name);
+            let placement = placed(schedule(&cluster, &pod, Draw { random: round * 7, start: 0 }));
+            let name = cluster.nodes.node(placement.row).info().name.clone();
+            cluster.nodes.assume(Arc::new(pod), &name);
         }
-        assert!((0..3).all(|row| snapshot.node(row).pods().len() == 2));
+        assert!((0..3).all(|row| cluster.nodes.node(row).pods().len() == 2));
     }
 
     #[test]
@@ -327,15 +362,18 @@ mod tests {
     #[test]
     fn big_clusters_are_sampled_in_turn() {
         for (nodes, want) in [(5, 5), (99, 99), (100, 100), (500, 230), (1000, 420), (5000, 500), (20_000, 1000)] {
-            assert_eq!(feasible_nodes_to_find(nodes), want);
+            assert_eq!(feasible_nodes_to_find(nodes, 0), want);
         }
-        let mut snapshot = Snapshot::default();
+        for (percentage, want) in [(1, 100), (20, 200), (100, 1000)] {
+            assert_eq!(feasible_nodes_to_find(1000, percentage), want);
+        }
+        let mut cluster = Cluster::default();
         for index in 0..500 {
-            snapshot.apply_node(node(&format!("n{index}")));
+            cluster.nodes.apply_node(node(&format!("n{index}")));
         }
-        let first = schedule(&snapshot, &pod("p"), Draw::default());
+        let first = schedule(&cluster, &pod("p"), Draw::default());
         assert_eq!(first.next_start, 230);
-        let later = schedule(&snapshot, &pod("p"), Draw { random: 0, start: 460 });
+        let later = schedule(&cluster, &pod("p"), Draw { random: 0, start: 460 });
         assert_eq!(later.next_start, 190);
         assert_eq!(placed(later).feasible, 230);
     }

@@ -1,9 +1,18 @@
 //! What a scheduling plugin is: a filter (may the pod run there?), a score (how good would it be?), and a hint (can this change
 //! help a pod I refused?). Plugins are pure and stateless; the list of them is in [`crate::plugins`].
+//!
+//! For each pod a plugin is asked once, and answers with what it says of a single node: so it can work out beforehand what all
+//! nodes have in common, and a plugin that has nothing to say costs nothing.
 
 use std::borrow::Cow;
 
-use crate::{plugins::PLUGINS, pod::PodInfo, snapshot::NodeRef};
+use crate::{
+    cluster::{Cluster, Kind},
+    plugins::PLUGINS,
+    pod::PodInfo,
+    profile::Profile,
+    snapshot::NodeRef,
+};
 
 /// The best score. Upstream's is 100; ours is a thousand times finer, so that one small pod on a big node still makes a
 /// difference between two otherwise equal nodes.
@@ -33,64 +42,127 @@ impl Refusal {
     }
 }
 
-/// What happened at a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// The node is new, or its labels, taints, capacity or cordon changed.
-    Node,
-    /// A pod on it is gone or takes less.
-    PodGone,
+/// A question to the plugins: this pod, in this cluster.
+#[derive(Clone, Copy)]
+pub struct Case<'c> {
+    /// The pod that wants a node.
+    pub pod: &'c PodInfo,
+    /// Everything it may depend on.
+    pub cluster: &'c Cluster,
+    /// How it is to be scheduled.
+    pub profile: &'c Profile,
+}
+
+impl<'c> Case<'c> {
+    /// A pod in a cluster, to be scheduled as upstream does by default.
+    #[must_use]
+    pub fn new(pod: &'c PodInfo, cluster: &'c Cluster) -> Self {
+        Self { pod, cluster, profile: Profile::standard() }
+    }
+}
+
+/// What a plugin says of a single node.
+pub type Look<'c, T> = Box<dyn Fn(NodeRef<'_>) -> T + 'c>;
+
+/// Brings scores into range.
+pub type Normalize<'c> = Box<dyn Fn(&mut [i64]) + 'c>;
+
+/// What a plugin has against nodes, for one pod. What it works out once for all nodes is upstream's PreFilter.
+pub enum Filter<'c> {
+    /// It refuses no node to this pod.
+    Nothing,
+    /// It looks at each.
+    Each(Look<'c, Result<(), Refusal>>),
+    /// Only the nodes of these names are worth looking at.
+    Among(Vec<&'c str>, Look<'c, Result<(), Refusal>>),
+    /// It refuses all, whatever they are.
+    All(Refusal),
+}
+
+impl<'c> Filter<'c> {
+    /// Looks at each node.
+    pub fn each(look: impl Fn(NodeRef<'_>) -> Result<(), Refusal> + 'c) -> Self {
+        Self::Each(Box::new(look))
+    }
+
+    /// What it says of this node.
+    ///
+    /// # Errors
+    /// Why the pod may not run there.
+    pub fn look(&self, node: NodeRef<'_>) -> Result<(), Refusal> {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::Each(look) | Self::Among(_, look) => look(node),
+            Self::All(refusal) => Err(refusal.clone()),
+        }
+    }
+}
+
+/// How good a plugin finds nodes, for one pod. What it works out once for all nodes is upstream's PreScore.
+pub struct Score<'c> {
+    /// How good a node is, on any scale.
+    pub look: Look<'c, i64>,
+    /// Brings the values of all nodes that would do into the range from 0 to [`MAX_SCORE`].
+    pub normalize: Normalize<'c>,
+}
+
+impl<'c> Score<'c> {
+    /// A score that is in range already.
+    pub fn plain(look: impl Fn(NodeRef<'_>) -> i64 + 'c) -> Self {
+        Self { look: Box::new(look), normalize: Box::new(|_| {}) }
+    }
+
+    /// A score of which the highest value is the best; or the lowest, with `reverse`.
+    pub fn scaled(look: impl Fn(NodeRef<'_>) -> i64 + 'c, reverse: bool) -> Self {
+        Self { look: Box::new(look), normalize: Box::new(move |scores| scale(scores, reverse)) }
+    }
 }
 
 /// Something that may help pods which no node wanted.
 #[derive(Clone, Copy)]
-pub struct Change<'a> {
-    /// What happened.
-    pub what: What,
-    /// The node it happened at, as it is now.
-    pub node: NodeRef<'a>,
+pub enum Change<'a> {
+    /// The node is new, or its labels, taints, capacity or cordon changed.
+    Node(NodeRef<'a>),
+    /// The pod has come to the node.
+    PodHere(NodeRef<'a>, &'a PodInfo),
+    /// The pod is gone from the node or takes less of it.
+    PodGone(NodeRef<'a>, &'a PodInfo),
+    /// An object of this kind came, changed or went.
+    Other(Kind),
 }
 
-/// One aspect of the choice. All methods have defaults: a plugin says only what it cares about.
+/// One aspect of the choice. All methods but the name have defaults: a plugin says only what it cares about.
 pub trait Plugin: Sync {
     /// Upstream's name of the plugin.
     fn name(&self) -> &'static str;
 
-    /// The only nodes worth looking at, when the pod names them; upstream's PreFilter.
-    fn narrow<'p>(&self, _pod: &'p PodInfo) -> Option<Vec<&'p str>> {
+    /// What it has against nodes.
+    fn filter<'c>(&self, _case: Case<'c>) -> Filter<'c> {
+        Filter::Nothing
+    }
+
+    /// How much its score counts, unless a profile says otherwise.
+    fn weight(&self) -> i64 {
+        1
+    }
+
+    /// How good it finds nodes, of which those in `rows` would do; nothing when it cannot tell nodes apart for this pod.
+    fn score<'c>(&self, _case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
         None
     }
 
-    /// Whether [`filter`](Self::filter) can refuse any node to this pod.
-    fn filters(&self, _pod: &PodInfo) -> bool {
-        false
+    /// Whether it minds such a change at all; to be told quickly, for most changes help nobody.
+    fn minds(&self, change: Change<'_>) -> bool {
+        matches!(change, Change::Node(_))
     }
 
-    /// Whether the pod may run on the node.
-    ///
-    /// # Errors
-    /// Why it may not.
-    fn filter(&self, _pod: &PodInfo, _node: NodeRef<'_>) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    /// How much the score counts for this pod; 0 when it cannot tell nodes apart.
-    fn weight(&self, _pod: &PodInfo) -> i64 {
-        0
-    }
-
-    /// How good the node is; from 0 to [`MAX_SCORE`] after [`normalize`](Self::normalize).
-    fn score(&self, _pod: &PodInfo, _node: NodeRef<'_>) -> i64 {
-        0
-    }
-
-    /// Brings the scores of all nodes into range.
-    fn normalize(&self, _scores: &mut [i64]) {}
-
-    /// Whether a pod that this plugin refused should be tried again after a change. Unless the plugin knows better: when a
-    /// node changed so that the plugin would now allow it.
-    fn helped_by(&self, pod: &PodInfo, change: Change<'_>) -> bool {
-        change.what == What::Node && self.filter(pod, change.node).is_ok()
+    /// Whether a pod that this plugin refused should be tried again after a change it minds. Unless the plugin knows better: when
+    /// it would now allow the node at which it happened.
+    fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
+        match change {
+            Change::Node(node) | Change::PodHere(node, _) | Change::PodGone(node, _) => self.filter(case).look(node).is_ok(),
+            Change::Other(_) => true,
+        }
     }
 }
 
@@ -110,11 +182,30 @@ impl PluginSet {
         self.0 & (1 << index) != 0
     }
 
-    /// Whether a pod that exactly these plugins refused should be tried again. A pod that nobody refused (there were no nodes)
-    /// is helped by everything.
+    /// The plugins that mind this change.
     #[must_use]
-    pub fn helped_by(self, pod: &PodInfo, change: Change<'_>) -> bool {
-        self == Self::default() || PLUGINS.iter().enumerate().any(|(index, plugin)| self.contains(index) && plugin.helped_by(pod, change))
+    pub fn minding(change: Change<'_>) -> Self {
+        let mut set = Self::default();
+        PLUGINS.iter().enumerate().filter(|(_, plugin)| plugin.minds(change)).for_each(|(index, _)| set.insert(index));
+        set
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether no plugin is in it.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether a pod that these plugins refused should be tried again.
+    #[must_use]
+    pub fn helped_by(self, case: Case<'_>, change: Change<'_>) -> bool {
+        PLUGINS.iter().enumerate().any(|(index, plugin)| self.contains(index) && plugin.helped_by(case, change))
     }
 }
 
@@ -134,7 +225,7 @@ pub(crate) mod testing {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{amounts::Amounts, node::NodeInfo, snapshot::Snapshot};
+    use crate::{amounts::Amounts, node::NodeInfo};
 
     /// A node with 4 cpus, 8 GiB and room for 110 pods.
     pub(crate) fn node(name: &str) -> NodeInfo {
@@ -150,19 +241,25 @@ pub(crate) mod testing {
         pod
     }
 
-    /// A table of one node with these pods on it.
-    pub(crate) fn table(node: NodeInfo, pods: impl IntoIterator<Item = PodInfo>) -> Snapshot {
-        let (mut snapshot, name) = (Snapshot::default(), node.name.clone());
-        snapshot.apply_node(node);
+    /// A cluster of one node with these pods on it.
+    pub(crate) fn cluster(node: NodeInfo, pods: impl IntoIterator<Item = PodInfo>) -> Cluster {
+        let (mut cluster, name) = (Cluster::default(), node.name.clone());
+        cluster.nodes.apply_node(node);
         for pod in pods {
-            snapshot.place(Arc::new(pod), &name);
+            cluster.nodes.place(Arc::new(pod), &name);
         }
-        snapshot
+        cluster
     }
 
     /// The reasons for which a plugin refuses the first node, joined; empty when it does not.
-    pub(crate) fn refusal(plugin: &dyn Plugin, pod: &PodInfo, snapshot: &Snapshot) -> String {
-        plugin.filter(pod, snapshot.node(0)).err().map(|refusal| refusal.reasons.join(", ")).unwrap_or_default()
+    pub(crate) fn refusal(plugin: &dyn Plugin, pod: &PodInfo, cluster: &Cluster) -> String {
+        let answer = plugin.filter(Case::new(pod, cluster)).look(cluster.nodes.node(0));
+        answer.err().map(|refusal| refusal.reasons.join(", ")).unwrap_or_default()
+    }
+
+    /// A plugin's score of the first node, before it is brought into range; nothing when the plugin cannot tell nodes apart.
+    pub(crate) fn score(plugin: &dyn Plugin, pod: &PodInfo, cluster: &Cluster) -> Option<i64> {
+        plugin.score(Case::new(pod, cluster), &[0]).map(|score| (score.look)(cluster.nodes.node(0)))
     }
 }
 

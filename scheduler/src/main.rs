@@ -8,8 +8,8 @@ use mini_scheduler::Args;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    let Args { process, connect, config } = Args::parse();
+    let Args { process, connect, election, config } = Args::parse();
     process::run("mini-scheduler", &process, |tasks| {
-        Box::pin(async move { mini_scheduler::run(connect.client(mini_scheduler::AGENT).await?, config, tasks).await })
+        Box::pin(async move { mini_scheduler::lead(connect.client(mini_scheduler::AGENT).await?, election, config, tasks).await })
     })
 }

@@ -10,12 +10,20 @@ use std::{
 use kube::runtime::watcher::Event;
 
 use crate::{
-    cycle::{self, Decision, Draw},
-    framework::{Change, What},
+    bind::Report,
+    cluster::{Cluster, Kind},
+    configuration::Configuration,
+    cycle::{Decision, Draw},
+    diagnosis::Preemption,
+    evict::Eviction,
+    framework::{Case, Change, PluginSet},
     node::NodeInfo,
+    nomination,
     pod::{PodInfo, Uid},
+    preempt::{Candidate, preempt},
+    profile::Profile,
     queue::{Attempt, Queue},
-    snapshot::Snapshot,
+    snapshot::{Gone, NodeRef},
 };
 
 /// Something that happened.
@@ -25,12 +33,25 @@ pub(crate) enum Input {
     Node(Event<NodeInfo>),
     /// The watch of pods says so.
     Pod(Event<Arc<PodInfo>>),
+    /// The watch of another kind says so.
+    Other(Kind, Update),
     /// A binding was stored.
     Bound(Uid),
     /// A binding was not stored, as far as one can know.
     BindFailed(Uid),
     /// A pod could not be told why it waits, because it has changed since.
     ReportOutdated(Uid),
+    /// Not all pods could be made to leave for this one.
+    PreemptFailed(Uid),
+}
+
+/// Takes something into the copy of its kind, and says whether that changes anything.
+pub(crate) struct Update(pub(crate) Box<dyn FnOnce(&mut Cluster) -> bool + Send>);
+
+impl std::fmt::Debug for Update {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Update")
+    }
 }
 
 /// Something to be done.
@@ -38,17 +59,17 @@ pub(crate) enum Input {
 pub(crate) enum Work {
     /// Put the pod on the node.
     Bind(Arc<PodInfo>, Arc<str>),
-    /// Tell the pod why it waits.
-    Report(Arc<PodInfo>, String),
+    /// Tell the pod why it waits, and make room for it if that was decided.
+    Report(Report),
 }
 
 /// The whole state of scheduling; rebuilt from the watches after a restart.
 #[derive(Debug, Default)]
 pub(crate) struct Scheduler {
-    /// The `schedulerName` of the pods it looks after.
-    name: String,
+    /// How the pods it looks after are scheduled.
+    profiles: Vec<Profile>,
     queue: Queue,
-    snapshot: Snapshot,
+    cluster: Cluster,
     /// Pods whose binding is on its way.
     binding: HashMap<Uid, Attempt>,
     /// The row at which the next cycle begins.
@@ -72,13 +93,14 @@ impl<T> Default for Relist<T> {
 }
 
 impl Scheduler {
-    pub(crate) fn new(name: String) -> Self {
-        Self { name, ..Self::default() }
+    pub(crate) fn new(configuration: Configuration) -> Self {
+        let Configuration { profiles, backoff } = configuration;
+        Self { profiles, queue: Queue::new(backoff), ..Self::default() }
     }
 
     /// Whether there is a pod to choose a node for, and the cluster is known.
     pub(crate) fn is_ready(&self) -> bool {
-        self.nodes.synced && self.pods.synced && self.queue.is_ready()
+        self.nodes.synced && self.pods.synced && self.cluster.synced() && self.queue.is_ready()
     }
 
     /// When [`tick`](Self::tick) has something to do.
@@ -96,9 +118,18 @@ impl Scheduler {
         match input {
             Input::Node(event) => self.node_event(event, now),
             Input::Pod(event) => self.pod_event(event, now),
+            Input::Other(kind, update) => {
+                if (update.0)(&mut self.cluster) {
+                    wake(&mut self.queue, &self.cluster, &self.profiles, Change::Other(kind), now);
+                }
+            }
             Input::Bound(uid) => drop(self.binding.remove(&uid)),
             Input::BindFailed(uid) => self.bind_failed(&uid, now),
             Input::ReportOutdated(uid) => self.queue.retry(&uid, now),
+            Input::PreemptFailed(uid) => {
+                self.cluster.nominations.victims_stay(&uid);
+                self.queue.retry(&uid, now);
+            }
         }
     }
 
@@ -106,27 +137,47 @@ impl Scheduler {
     pub(crate) fn schedule_one(&mut self, now: Duration, random: u64) -> Option<Work> {
         let attempt = self.queue.pop()?;
         let pod = attempt.pod.clone();
-        let outcome = cycle::schedule(&self.snapshot, &pod, Draw { random, start: self.start });
+        let profile = profile_of(&self.profiles, &pod)?;
+        let outcome = nomination::schedule(&mut self.cluster, &pod, profile, Draw { random, start: self.start });
         self.start = outcome.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
         match outcome.decision {
             Decision::Place(placement) => {
-                let node = self.snapshot.node(placement.row).info().name.clone();
+                let node = self.cluster.nodes.node(placement.row).info().name.clone();
                 tracing::debug!(
                     %pod, attempt = attempt.number, %node, score = placement.score, feasible = placement.feasible,
-                    evaluated = placement.evaluated, nodes = self.snapshot.len(), active, backoff, unschedulable, "chosen"
+                    evaluated = placement.evaluated, nodes = self.cluster.nodes.len(), active, backoff, unschedulable, "chosen"
                 );
-                self.snapshot.assume(pod.clone(), &node);
+                self.cluster.nodes.assume(pod.clone(), &node);
+                self.cluster.nominations.remove(&pod.uid);
                 self.binding.insert(pod.uid.clone(), attempt);
                 Some(Work::Bind(pod, node))
             }
-            Decision::Refuse(diagnosis) => {
+            Decision::Refuse(mut diagnosis) => {
+                let candidate = preempt(&mut self.cluster, &pod, profile, &mut diagnosis, random);
                 let message = diagnosis.to_string();
                 tracing::debug!(%pod, attempt = attempt.number, message, active, backoff, unschedulable, "refused");
+                if matches!(diagnosis.preemption, Preemption::Useless(_)) {
+                    self.cluster.nominations.remove(&pod.uid);
+                }
+                let eviction = candidate.map(|candidate| self.nominate(&pod, candidate, now));
                 self.queue.refused(attempt, diagnosis.refused_by, now);
-                Some(Work::Report(pod, message))
+                let nominated = self.cluster.nominations.node_of(&pod.uid).cloned();
+                Some(Work::Report(Report { pod, message, nominated, eviction }))
             }
         }
+    }
+
+    /// Promises a pod the room that is to be made for it. Less important pods that were promised room there look for another place.
+    fn nominate(&mut self, pod: &Arc<PodInfo>, candidate: Candidate, now: Duration) -> Eviction {
+        let outranked: Vec<_> = self.cluster.nominations.below(pod, &candidate.node).cloned().collect();
+        for other in &outranked {
+            self.cluster.nominations.remove(&other.uid);
+            self.queue.retry(&other.uid, now);
+        }
+        let victims = candidate.victims.iter().map(|victim| victim.uid.clone()).collect();
+        self.cluster.nominations.nominate(pod.clone(), candidate.node.clone(), victims);
+        Eviction { candidate, outranked }
     }
 
     fn node_event(&mut self, event: Event<NodeInfo>, now: Duration) {
@@ -138,23 +189,23 @@ impl Scheduler {
             }
             Event::InitDone => {
                 let seen = std::mem::take(&mut self.nodes.seen);
-                let gone: Vec<_> = self.snapshot.node_names().filter(|name| !seen.contains(*name)).cloned().collect();
+                let gone: Vec<_> = self.cluster.nodes.node_names().filter(|name| !seen.contains(*name)).cloned().collect();
                 for name in &gone {
-                    self.snapshot.remove_node(name);
+                    self.cluster.nodes.remove_node(name);
                 }
                 self.nodes.synced = true;
             }
             Event::Apply(node) => self.node_applied(node, now),
             Event::Delete(node) => {
-                self.snapshot.remove_node(&node.name);
+                self.cluster.nodes.remove_node(&node.name);
             }
         }
     }
 
     fn node_applied(&mut self, node: NodeInfo, now: Duration) {
         let name = node.name.clone();
-        if self.snapshot.apply_node(node) {
-            self.wake(What::Node, &name, now);
+        if self.cluster.nodes.apply_node(node) {
+            self.wake_at(&name, now, Change::Node);
         }
     }
 
@@ -167,7 +218,7 @@ impl Scheduler {
             }
             Event::InitDone => {
                 let seen = std::mem::take(&mut self.pods.seen);
-                let known = self.queue.uids().chain(self.snapshot.uids());
+                let known = self.queue.uids().chain(self.cluster.nodes.uids());
                 let gone: Vec<_> = known.filter(|uid| !seen.contains(*uid)).cloned().collect();
                 gone.iter().for_each(|uid| self.pod_gone(uid, now));
                 self.pods.synced = true;
@@ -178,19 +229,25 @@ impl Scheduler {
     }
 
     fn pod_applied(&mut self, pod: Arc<PodInfo>, now: Duration) {
-        if pod.finished || (pod.node.is_none() && (pod.terminating || pod.scheduler != self.name)) {
+        if pod.finished || (pod.node.is_none() && (pod.terminating || profile_of(&self.profiles, &pod).is_none())) {
             self.pod_gone(&pod.uid, now);
             return;
         }
         if let Some(node) = &pod.node {
             self.queue.remove(&pod.uid);
             self.binding.remove(&pod.uid);
-            if let Some(relieved) = self.snapshot.place(pod.clone(), node) {
-                self.wake(What::PodGone, &relieved, now);
+            self.release(&pod.uid, now);
+            let news = !self.cluster.nodes.confirms(&pod, node);
+            if let Some(gone) = self.cluster.nodes.place(pod.clone(), node) {
+                self.wake_gone(&gone, now);
+            }
+            if news {
+                self.wake_at(node, now, |row| Change::PodHere(row, &pod));
             }
         } else if let Some(attempt) = self.binding.get_mut(&pod.uid) {
             attempt.pod = pod;
-        } else if !self.snapshot.holds(&pod.uid) {
+        } else if !self.cluster.nodes.holds(&pod.uid) {
+            self.cluster.nominations.apply(&pod);
             self.queue.offer(pod, now);
         }
     }
@@ -198,25 +255,52 @@ impl Scheduler {
     fn pod_gone(&mut self, uid: &Uid, now: Duration) {
         self.queue.remove(uid);
         self.binding.remove(uid);
-        if let Some(node) = self.snapshot.remove_pod(uid) {
-            self.wake(What::PodGone, &node, now);
+        self.release(uid, now);
+        if let Some(gone) = self.cluster.nodes.remove_pod(uid) {
+            self.wake_gone(&gone, now);
+        }
+    }
+
+    /// Gives others the room that was promised to a pod which does not need it any more.
+    fn release(&mut self, uid: &Uid, now: Duration) {
+        if let Some(gone) = self.cluster.nominations.remove(uid) {
+            self.wake_gone(&gone, now);
         }
     }
 
     /// A binding that the watch has confirmed, or whose pod is gone, is not on its way any more: then there is nothing to do.
     fn bind_failed(&mut self, uid: &Uid, now: Duration) {
         let Some(attempt) = self.binding.remove(uid) else { return };
-        if let Some(node) = self.snapshot.forget(uid) {
+        if let Some(gone) = self.cluster.nodes.forget(uid) {
+            self.cluster.nominations.apply(&attempt.pod);
             self.queue.failed(attempt, now);
-            self.wake(What::PodGone, &node, now);
+            self.wake_gone(&gone, now);
         }
     }
 
-    fn wake(&mut self, what: What, node: &str, now: Duration) {
-        if let Some(node) = self.snapshot.named(node) {
-            self.queue.wake(now, |pod, refused_by| refused_by.helped_by(pod, Change { what, node }));
+    fn wake_gone(&mut self, gone: &Gone, now: Duration) {
+        self.wake_at(&gone.node, now, |node| Change::PodGone(node, &gone.pod));
+    }
+
+    /// Wakes the pods that a change at this node helps.
+    fn wake_at<'a>(&'a mut self, node: &str, now: Duration, change: impl FnOnce(NodeRef<'a>) -> Change<'a>) {
+        let Self { queue, cluster, profiles, .. } = self;
+        if let Some(node) = cluster.nodes.named(node) {
+            wake(queue, cluster, profiles, change(node), now);
         }
     }
+}
+
+/// Wakes the pods that a change helps.
+fn wake(queue: &mut Queue, cluster: &Cluster, profiles: &[Profile], change: Change<'_>, now: Duration) {
+    queue.wake(now, PluginSet::minding(change), |pod, asked| {
+        profile_of(profiles, pod).is_some_and(|profile| asked.helped_by(Case { pod, cluster, profile }, change))
+    });
+}
+
+/// How a pod is scheduled, if that is our business.
+fn profile_of<'p>(profiles: &'p [Profile], pod: &PodInfo) -> Option<&'p Profile> {
+    profiles.iter().find(|profile| profile.scheduler_name == pod.scheduler)
 }
 
 #[cfg(test)]
@@ -229,7 +313,7 @@ mod tests {
 
     /// A synced scheduler with these nodes.
     fn scheduler(nodes: &[&str]) -> Scheduler {
-        let mut scheduler = Scheduler::new("default-scheduler".into());
+        let mut scheduler = Scheduler::new(Configuration::default());
         scheduler.apply(Input::Node(Event::Init), NOW);
         for name in nodes {
             scheduler.apply(Input::Node(Event::InitApply(testing::node(name))), NOW);
@@ -237,6 +321,8 @@ mod tests {
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
+        scheduler.cluster.namespaces.apply(Event::InitDone);
+        scheduler.cluster.budgets.apply(Event::InitDone);
         scheduler
     }
 
@@ -260,20 +346,23 @@ mod tests {
         let works = std::iter::from_fn(|| scheduler.is_ready().then(|| scheduler.schedule_one(now, 0)).flatten());
         let words = works.map(|work| match work {
             Work::Bind(pod, node) => format!("{} to {node}", pod.name),
-            Work::Report(pod, message) => format!("{}: {}", pod.name, message.split(". ").next().unwrap_or_default()),
+            Work::Report(report) => format!("{}: {}", report.pod.name, report.message.split(". ").next().unwrap_or_default()),
         });
         words.collect::<Vec<_>>().join("; ")
     }
 
     #[test]
     fn nothing_is_scheduled_before_the_cluster_is_known() {
-        let mut scheduler = Scheduler::new("default-scheduler".into());
+        let mut scheduler = Scheduler::new(Configuration::default());
         scheduler.apply(Input::Node(Event::Init), NOW);
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitApply(testing::pod("a").into())), NOW);
         assert!(!scheduler.is_ready());
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
+        assert!(!scheduler.is_ready());
+        scheduler.cluster.namespaces.apply(Event::InitDone);
+        scheduler.cluster.budgets.apply(Event::InitDone);
         assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
     }
 
@@ -307,7 +396,7 @@ mod tests {
         apply(&mut scheduler, &assigned(&pod, "n"), NOW);
         scheduler.apply(Input::BindFailed("a".into()), NOW);
         assert_eq!(work(&mut scheduler, LATER), "");
-        assert!(scheduler.snapshot.holds(&"a".into()));
+        assert!(scheduler.cluster.nodes.holds(&"a".into()));
     }
 
     #[test]
@@ -330,7 +419,7 @@ mod tests {
         work(&mut scheduler, NOW);
         scheduler.apply(Input::Pod(Event::Delete(pod.into())), NOW);
         scheduler.apply(Input::BindFailed("a".into()), NOW);
-        assert_eq!((work(&mut scheduler, LATER).as_str(), scheduler.snapshot.holds(&"a".into())), ("", false));
+        assert_eq!((work(&mut scheduler, LATER).as_str(), scheduler.cluster.nodes.holds(&"a".into())), ("", false));
     }
 
     #[test]
@@ -381,8 +470,88 @@ mod tests {
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitApply(wanting("new", 4000).into())), NOW);
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
-        assert_eq!((scheduler.snapshot.len(), scheduler.queue.len()), (1, 1));
+        assert_eq!((scheduler.cluster.nodes.len(), scheduler.queue.len()), (1, 1));
         assert_eq!(work(&mut scheduler, NOW), "new to n");
+    }
+
+    fn important(name: &str, cpu: i64) -> PodInfo {
+        let mut pod = wanting(name, cpu);
+        pod.wants.priority = 9;
+        pod
+    }
+
+    /// The next work, which has to be an eviction: where, whom, and whose nomination is taken back.
+    fn eviction(scheduler: &mut Scheduler, now: Duration) -> String {
+        scheduler.tick(now);
+        let Some(Work::Report(report)) = scheduler.schedule_one(now, 0) else { panic!("no report") };
+        let Some(Eviction { candidate, outranked }) = report.eviction else { panic!("{}", report.message) };
+        assert_eq!(report.nominated.as_ref(), Some(&candidate.node));
+        let names = |pods: &[Arc<PodInfo>]| pods.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>().join(" ");
+        format!("{} evicts {} from {}, outranks [{}]", report.pod.name, names(&candidate.victims), candidate.node, names(&outranked))
+    }
+
+    #[test]
+    fn an_important_pod_takes_the_room_of_others_when_they_have_left() {
+        let mut scheduler = scheduler(&["n"]);
+        for name in ["small", "big"] {
+            apply(&mut scheduler, &assigned(&wanting(name, if name == "big" { 3000 } else { 1000 }), "n"), NOW);
+        }
+        apply(&mut scheduler, &important("vip", 3000), NOW);
+        assert_eq!(eviction(&mut scheduler, NOW), "vip evicts big from n, outranks []");
+        // Less important ones get none of it, neither before nor after.
+        apply(&mut scheduler, &wanting("late", 2000), NOW);
+        assert_eq!(work(&mut scheduler, NOW), "late: 0/1 nodes are available: 1 Insufficient cpu");
+        scheduler.apply(Input::ReportOutdated("vip".into()), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "vip: 0/1 nodes are available: 1 Insufficient cpu");
+        scheduler.apply(Input::Pod(Event::Delete(wanting("big", 3000).into())), 2 * LATER);
+        assert_eq!(work(&mut scheduler, 2 * LATER), "vip to n; late: 0/1 nodes are available: 1 Insufficient cpu");
+        assert!(scheduler.cluster.nominations.node_of(&"vip".into()).is_none());
+    }
+
+    #[test]
+    fn whoever_is_outranked_looks_for_another_place() {
+        let mut scheduler = scheduler(&["n"]);
+        apply(&mut scheduler, &assigned(&wanting("x", 4000), "n"), NOW);
+        let mut middle = wanting("middle", 4000);
+        middle.wants.priority = 5;
+        apply(&mut scheduler, &middle, NOW);
+        assert_eq!(eviction(&mut scheduler, NOW), "middle evicts x from n, outranks []");
+        apply(&mut scheduler, &important("vip", 4000), NOW);
+        assert_eq!(eviction(&mut scheduler, NOW), "vip evicts x from n, outranks [middle]");
+        assert_eq!(work(&mut scheduler, LATER), "middle: 0/1 nodes are available: 1 Insufficient cpu");
+    }
+
+    #[test]
+    fn evictions_that_fail_are_tried_again() {
+        let mut scheduler = scheduler(&["n"]);
+        apply(&mut scheduler, &assigned(&wanting("x", 4000), "n"), NOW);
+        apply(&mut scheduler, &important("vip", 4000), NOW);
+        assert_eq!(eviction(&mut scheduler, NOW), "vip evicts x from n, outranks []");
+        scheduler.apply(Input::PreemptFailed("vip".into()), NOW);
+        assert_eq!(eviction(&mut scheduler, LATER), "vip evicts x from n, outranks []");
+    }
+
+    #[test]
+    fn when_a_nominated_pod_is_gone_its_room_is_free() {
+        let mut scheduler = scheduler(&["n"]);
+        let told = PodInfo { nominated: Some("n".into()), ..important("vip", 4000) };
+        let mut other = wanting("other", 1000);
+        other.wants.priority = 9;
+        scheduler.cluster.nominations.apply(&Arc::new(told.clone()));
+        apply(&mut scheduler, &other, NOW);
+        assert!(work(&mut scheduler, NOW).starts_with("other: 0/1"));
+        scheduler.apply(Input::Pod(Event::Delete(told.into())), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "other to n");
+    }
+
+    #[test]
+    fn each_pod_is_scheduled_by_its_profile() {
+        let mut scheduler = scheduler(&["n"]);
+        scheduler.profiles.push(Profile { filters: Vec::new(), ..Profile::named("careless") });
+        for name in ["default-scheduler", "careless", "nobody"] {
+            apply(&mut scheduler, &PodInfo { scheduler: name.into(), ..wanting(name, 9000) }, NOW);
+        }
+        assert_eq!(work(&mut scheduler, NOW), "default-scheduler: 0/1 nodes are available: 1 Insufficient cpu; careless to n");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::{fmt::Debug, pin::pin, time::Duration};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use kube::{
-    Api, Resource,
+    Api, Client, Resource,
     runtime::{
         WatchStreamExt,
         utils::Backoff,
@@ -14,10 +14,38 @@ use kube::{
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use crate::scheduler::Input;
+use crate::{
+    budget::BudgetView,
+    cluster::{Cluster, Keyed, Kind, Mirror},
+    namespace::NamespaceView,
+    scheduler::{Input, Update},
+};
+
+/// The watches of all kinds besides nodes and pods: their names, and the work.
+pub(crate) fn mirrors(client: &Client, inputs: &mpsc::Sender<Input>) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
+    let all = || (client.clone(), inputs.clone());
+    vec![
+        ("namespaces", mirror::<NamespaceView, _>(all(), Kind::Namespace, |cluster| &mut cluster.namespaces)),
+        ("poddisruptionbudgets", mirror::<BudgetView, _>(all(), Kind::PodDisruptionBudget, |cluster| &mut cluster.budgets)),
+    ]
+}
+
+/// Keeps a copy of all objects of a kind.
+fn mirror<V, T>(
+    (client, inputs): (Client, mpsc::Sender<Input>),
+    kind: Kind,
+    place: fn(&mut Cluster) -> &mut Mirror<T>,
+) -> BoxFuture<'static, ()>
+where
+    V: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+    T: From<V> + Keyed + PartialEq + Send + 'static,
+{
+    let wrap = move |event: Event<T>| Input::Other(kind, Update(Box::new(move |cluster| place(cluster).apply(event))));
+    watch(Api::<V>::all(client), wrap, inputs).boxed()
+}
 
 /// Watches all objects of a kind and passes on what happens to them, until nobody listens any more.
-pub(crate) async fn watch<V, T>(objects: Api<V>, wrap: fn(Event<T>) -> Input, inputs: mpsc::Sender<Input>)
+pub(crate) async fn watch<V, T>(objects: Api<V>, wrap: impl Fn(Event<T>) -> Input, inputs: mpsc::Sender<Input>)
 where
     V: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
     T: From<V>,

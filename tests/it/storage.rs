@@ -13,7 +13,7 @@ const CLASSES: &str = "/apis/storage.k8s.io/v1/storageclasses";
 const ATTRIBUTES: &str = "/apis/storage.k8s.io/v1/volumeattributesclasses";
 
 /// An API server and controllers: no scheduler and no nodes, so that pods are what the test makes of them.
-async fn controlled() -> (Cluster, Http) {
+pub(crate) async fn controlled() -> (Cluster, Http) {
     let options = Options { scheduler: None, kubelet: None, ..Options::default() };
     let cluster = options.start().await.expect("it starts");
     let http = Http::new(cluster.address());
@@ -40,7 +40,7 @@ fn volume(name: &str) -> Value {
 }
 
 /// Creates an object, as soon as what it needs (such as a ServiceAccount) is there.
-async fn made(http: &Http, path: &str, body: &Value) -> Value {
+pub(crate) async fn made(http: &Http, path: &str, body: &Value) -> Value {
     wait_for("an object to be taken", || async {
         let answer = http.post(path, body).await;
         if answer.code == 201 { Ok(answer.json()) } else { Err(answer.text()) }

@@ -80,10 +80,28 @@ impl World {
     /// When it does not come up.
     #[must_use]
     pub fn up(nodes: u32) -> Self {
+        Self::up_with(&["--nodes", &nodes.to_string()])
+    }
+
+    /// Brings up a cluster as `mini-ctl up` does with these flags, on a free port.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn up_with(flags: &[&str]) -> Self {
         let world = Self { home: tempfile::tempdir().expect("make a folder") };
-        let nodes = nodes.to_string();
-        world.ctl(&["up", "--nodes", &nodes, "--port", "0"]).success();
+        world.ctl(&[&["up", "--port", "0"], flags].concat()).success();
         world
+    }
+
+    /// Puts one of our programs under another name into the home folder.
+    ///
+    /// # Panics
+    /// When it is there already.
+    pub fn alias(&self, name: &str, program: &str) {
+        let link = self.home().join(name);
+        std::fs::create_dir_all(link.parent().unwrap_or(self.home())).expect("make a folder");
+        std::os::unix::fs::symlink(binaries().join(program), link).expect("link a program");
     }
 
     /// The folder of this cluster.
@@ -137,10 +155,13 @@ impl World {
         Ran { command: script.to_owned(), output: output.expect("the shell starts") }
     }
 
-    /// A program that is to work on this cluster.
+    /// A program that is to work on this cluster. Its shell finds our programs.
     fn command(&self, program: &Path) -> Command {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = [binaries().to_owned()].into_iter().chain(std::env::split_paths(&path));
         let mut command = Command::new(program);
         command
+            .env("PATH", std::env::join_paths(path).expect("folders without a colon"))
             .env("MINI_HOME", self.home())
             .env("KUBECONFIG", self.home().join("kubeconfig"))
             .env("HOME", self.home())

@@ -1,15 +1,23 @@
-//! Every pod tolerates a node that is not ready or not reachable for five minutes, unless it says otherwise.
+//! Every pod tolerates a node that is not ready or not reachable for a while (five minutes, unless a flag says otherwise), if it does not say how
+//! long itself.
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Pod, Toleration};
 
 use super::{Attempt, Cluster, Step};
-use crate::error::Result;
+use crate::{Admission, error::Result};
 
-const SECONDS: i64 = 300;
+pub(super) struct Plugin {
+    /// For which taint, and for how many seconds.
+    tolerated: [(&'static str, i64); 2],
+}
 
-#[derive(Default)]
-pub(super) struct Plugin;
+impl Plugin {
+    pub(super) fn new(config: &Admission) -> Self {
+        let not_ready = ("node.kubernetes.io/not-ready", config.default_not_ready_toleration_seconds);
+        Self { tolerated: [not_ready, ("node.kubernetes.io/unreachable", config.default_unreachable_toleration_seconds)] }
+    }
+}
 
 #[async_trait]
 impl Step for Plugin {
@@ -17,7 +25,7 @@ impl Step for Plugin {
         let Some(pod) = attempt.created::<Pod>() else { return Ok(()) };
         let Some(spec) = pod.spec.as_mut() else { return Ok(()) };
         let tolerations = spec.tolerations.get_or_insert_default();
-        for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        for (key, seconds) in self.tolerated {
             let empty = |text: &Option<String>| text.as_deref().is_none_or(str::is_empty);
             let tolerated = tolerations.iter().any(|toleration| {
                 (toleration.key.as_deref() == Some(key) || empty(&toleration.key))
@@ -28,7 +36,7 @@ impl Step for Plugin {
                     key: Some(key.to_owned()),
                     operator: Some("Exists".to_owned()),
                     effect: Some("NoExecute".to_owned()),
-                    toleration_seconds: Some(SECONDS),
+                    toleration_seconds: Some(seconds),
                     ..Toleration::default()
                 });
             }

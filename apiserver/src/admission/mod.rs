@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::{
+    Admission,
     cache::{Cache, Range, item::Item, select::Select},
     error::Result,
     kinds::{
@@ -21,20 +22,23 @@ use crate::{
 
 /// Declares the steps, in the order they are asked.
 macro_rules! steps {
-    ($($step:ident),* $(,)?) => {
+    ($($step:ident $(($config:ident))?),* $(,)?) => {
         $(mod $step;)*
-        /// Every step, in order.
+        /// Every step, in order. One that can be told something is made of it.
         #[must_use]
-        pub fn steps() -> Vec<Box<dyn Step>> {
-            vec![$(Box::new($step::Plugin::default())),*]
+        pub fn steps(config: &Admission) -> Vec<Box<dyn Step>> {
+            $($(let $config = config;)?)*
+            vec![$(Box::new(steps!(@ $step $($config)?))),*]
         }
     };
+    (@ $step:ident) => { $step::Plugin::default() };
+    (@ $step:ident $config:ident) => { $step::Plugin::new($config) };
 }
 
 steps![
     namespace_lifecycle,
     limit_ranger,
-    default_tolerations,
+    default_tolerations(config),
     priority,
     service_account,
     node_taints,

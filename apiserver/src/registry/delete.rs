@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Call, Registry, TRIES, codec};
 use crate::{
+    admission::{Attempt, Verb},
     cache::{
         Range,
         item::{self, Item},
@@ -85,7 +86,7 @@ impl Registry {
             preconditions(kind.name, kind.group(), current.name(), wanted, object.meta())?;
         }
         let name = current.name();
-        let mut attempt = crate::admission::Attempt::new(kind, crate::admission::Verb::Delete, &call.namespace, name, None, &mut *object);
+        let mut attempt = Attempt::new(kind, Verb::Delete, &call.namespace, name, None, &mut *object);
         self.admit(&mut attempt).await?;
         let begun = begin(kind, call, &mut *object, options);
         let uid = object.meta().uid.clone().unwrap_or_default();

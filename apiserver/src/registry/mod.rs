@@ -45,8 +45,6 @@ use crate::{
 const OWN: &str = "kube-apiserver";
 /// How often a write that lost a race is tried again where the client did not name a revision.
 const TRIES: usize = 16;
-/// As whom admission steps write: upstream's name for it.
-const STEPS: &str = "kube-apiserver";
 
 /// The one door to the store for every kind.
 pub struct Registry {
@@ -110,10 +108,17 @@ enum Part {
 }
 
 impl Registry {
-    /// The registry of a table, beside which these components work.
+    /// The registry of a table, whose writes take these steps, and beside which these components work.
     #[must_use]
-    pub fn new(table: Arc<[Kind]>, cache: Arc<Cache>, store: Arc<dyn Store>, tokens: Tokens, components: Vec<Component>) -> Self {
-        Self { table, cache, store, steps: admission::steps(), tokens, components }
+    pub fn new(
+        table: Arc<[Kind]>,
+        cache: Arc<Cache>,
+        store: Arc<dyn Store>,
+        steps: Vec<Box<dyn Step>>,
+        tokens: Tokens,
+        components: Vec<Component>,
+    ) -> Self {
+        Self { table, cache, store, steps, tokens, components }
     }
 
     /// What signs tokens.
@@ -213,16 +218,18 @@ impl Registry {
 
     /// Asks every admission step. What a step reserves is held until the write can be seen.
     async fn admit(&self, attempt: &mut admission::Attempt<'_>) -> Result<Vec<Box<dyn Any + Send>>> {
+        let cluster = self.cluster();
         for step in &self.steps {
-            step.admit(attempt, &self.cluster()).await?;
+            step.admit(attempt, &cluster).await?;
         }
         Ok(std::mem::take(&mut attempt.holds))
     }
 
     /// Asks every admission step about an object that is about to be stored.
     async fn validate(&self, attempt: &mut admission::Attempt<'_>) -> Result<Vec<Box<dyn Any + Send>>> {
+        let cluster = self.cluster();
         for step in &self.steps {
-            step.validate(attempt, &self.cluster()).await?;
+            step.validate(attempt, &cluster).await?;
         }
         Ok(std::mem::take(&mut attempt.holds))
     }
@@ -260,7 +267,7 @@ impl Registry {
 impl Statuses for Registry {
     async fn merge_status(&self, plural: &str, item: &Item, change: Value) -> Result<()> {
         let kind = self.find(plural).ok_or_else(ApiError::no_resource)?;
-        let mut call = Call { manager: STEPS.to_owned(), ..Call::own(kind, item.namespace()) };
+        let mut call = Call::own(kind, item.namespace());
         let patch = json!({ "metadata": { "resourceVersion": item.revision.to_string() }, "status": change });
         let written = self.patch(&mut call, item.name(), Some("status"), Patch::Merge, patch.to_string().as_bytes()).await;
         self.fresh().await;

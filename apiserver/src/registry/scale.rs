@@ -58,9 +58,7 @@ impl Registry {
         let written = self.change(call, name, Part::Only("scale", &SCALE), &Change::Patch(form, &json)).await?;
         from(&tree(&written.json)?, &scale)
     }
-}
 
-impl Registry {
     /// The apply of a Scale as the apply of its object.
     fn applied_scale(&self, call: &Call, name: &str, given: &Value, replicas: i64) -> Result<Value> {
         if given["apiVersion"] != "autoscaling/v1" || given["kind"] != "Scale" {

@@ -131,7 +131,7 @@ impl Registry {
         let kind = self.kind(call);
         match subresource {
             None => Ok(Part::Main),
-            Some("status") if kind.status => Ok(Part::Only("status", &subresource::STATUS)),
+            Some(STATUS) if kind.status => Ok(Part::Only(STATUS, &subresource::STATUS)),
             Some(name) => match kind.subresources.iter().find(|sub| sub.name == name) {
                 Some(Subresource { name, action: Action::Part(piece), .. }) => Ok(Part::Only(name, piece)),
                 Some(_) => Err(ApiError::method_not_allowed()),
@@ -373,9 +373,9 @@ fn take_managed(object: &mut Value) -> Result<Option<Vec<managed::Entry>>> {
 /// A write of the whole leaves the status as it is, where that is written apart.
 fn keep_status(kind: &Kind, mut new: Value, old: &Value) -> Value {
     if let Some(map) = new.as_object_mut().filter(|_| kind.status) {
-        match old.get("status") {
-            Some(status) => drop(map.insert("status".to_owned(), status.clone())),
-            None => drop(map.remove("status")),
+        match old.get(STATUS) {
+            Some(status) => drop(map.insert(STATUS.to_owned(), status.clone())),
+            None => drop(map.remove(STATUS)),
         }
     }
     new

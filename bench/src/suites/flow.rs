@@ -14,7 +14,7 @@ use crate::{
     latency::Latencies,
     objects::{self, ListHead},
     report::{Report, grouped},
-    stage::Stage,
+    stage::{Server, Stage},
     usage::Share,
 };
 
@@ -50,35 +50,52 @@ impl Flow {
             bail!("{} pods do not fit on {} nodes, each of which takes {NODE_PODS}", self.pods, self.nodes);
         }
         let mut server = stage.cluster(self.nodes).await?;
-        let (target, run) = (&server.target.clone(), objects::run());
-        let mut connection = server.connect().await?;
-        objects::ensure_namespace(&mut connection, target, NAMESPACE).await?;
-        let pods = objects::pods(NAMESPACE);
-        let revision = ListHead::fetch(&mut connection, target, &pods).await?.metadata.resource_version;
-        let watch = target.get(&format!("{pods}?watch=1&resourceVersion={revision}&labelSelector=mini-bench%3D{run}"))?;
-        let stream = server.connect().await?.stream(watch).await?;
-
-        let name = format!("bench-{run}");
+        let run = objects::run();
         let meter = server.meter();
-        let started = Instant::now();
-        connection.fetch(target.post(&objects::deployments(NAMESPACE), objects::deployment(&name, &run, self.pods))?, &[]).await?;
-        let mut seen = Running::default();
-        let all = timeout(Duration::from_secs(self.seconds), async {
-            tokio::select! {
-                ended = watch_until(stream, self.pods as usize, started, &mut seen) => ended,
-                failed = server.fails() => failed.map(|never| match never {}),
-            }
-        })
-        .await;
-        let (wall, usage) = (started.elapsed(), meter.stop());
+        let rollout = roll_out(&mut server, NAMESPACE, &run, self.pods, Duration::from_secs(self.seconds)).await;
+        let usage = meter.stop();
         config_maps::clean(&server, &objects::deployments(NAMESPACE), &run).await;
-        match all {
-            Ok(ended) => ended?,
-            Err(_) => bail!("{} of {} pods are Running after {} s", seen.names.len(), self.pods, self.seconds),
-        }
+        let Rollout { wall, delays } = rollout?;
         let what = format!("{} pods on {} nodes{}", grouped(self.pods), grouped(self.nodes), describe(&usage.processes));
-        Ok(Report::new("flow", what, self.pods.into(), wall, seen.delays, usage))
+        Ok(Report::new("flow", what, self.pods.into(), wall, delays, usage))
     }
+}
+
+/// What became of a Deployment.
+pub(super) struct Rollout {
+    /// From the request that created it until the watcher had seen its last pod Running.
+    pub(super) wall: Duration,
+    /// The same of each pod.
+    pub(super) delays: Latencies,
+}
+
+/// Creates the Deployment of a run and waits until a watcher has seen all its pods Running.
+///
+/// # Errors
+/// When the server refuses or goes away, or not all pods run in time.
+pub(super) async fn roll_out(server: &mut Server, namespace: &str, run: &str, pods: u32, patience: Duration) -> Result<Rollout> {
+    let target = server.target.clone();
+    let mut connection = server.connect().await?;
+    objects::ensure_namespace(&mut connection, &target, namespace).await?;
+    let path = objects::pods(namespace);
+    let revision = ListHead::fetch(&mut connection, &target, &path).await?.metadata.resource_version;
+    let watch = target.get(&format!("{path}?watch=1&resourceVersion={revision}&labelSelector=mini-bench%3D{run}"))?;
+    let stream = server.connect().await?.stream(watch).await?;
+    let started = Instant::now();
+    let deployment = objects::deployment(&format!("bench-{run}"), run, pods);
+    connection.fetch(target.post(&objects::deployments(namespace), deployment)?, &[]).await?;
+    let mut seen = Running::default();
+    let all = timeout(patience, async {
+        tokio::select! {
+            ended = watch_until(stream, pods as usize, started, &mut seen) => ended,
+            failed = server.fails() => failed.map(|never| match never {}),
+        }
+    });
+    match all.await {
+        Ok(ended) => ended?,
+        Err(_) => bail!("{} of {pods} pods are Running after {} s", seen.names.len(), patience.as_secs()),
+    }
+    Ok(Rollout { wall: started.elapsed(), delays: seen.delays })
 }
 
 /// Where the CPU time went.

@@ -46,4 +46,5 @@ suites! {
     list List any,
     watch Watch any,
     flow Flow any,
+    growth Growth own,
 }

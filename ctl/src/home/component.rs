@@ -59,6 +59,12 @@ impl Component {
 
     /// What the component is started with.
     pub(crate) fn arguments(&self, home: &Home, settings: &Settings) -> Vec<OsString> {
+        let mut arguments = self.own_arguments(home, settings);
+        arguments.extend(settings.extra.iter().filter_map(|extra| extra.argument(self)));
+        arguments
+    }
+
+    fn own_arguments(&self, home: &Home, settings: &Settings) -> Vec<OsString> {
         let kubeconfig = || [OsString::from("--kubeconfig"), home.kubeconfig().into()];
         match self {
             Self::Apiserver => {
@@ -68,11 +74,17 @@ impl Component {
                 let flags = watched.flat_map(|(name, port)| ["--component".into(), format!("{name}=127.0.0.1:{port}").into()]);
                 ["--listen".into(), listen.into(), "--data-dir".into(), home.data().into()].into_iter().chain(flags).collect()
             }
-            Self::Scheduler => kubeconfig().into_iter().chain(admin(settings.admin.scheduler)).collect(),
-            Self::Controllers => kubeconfig().into_iter().chain(admin(settings.admin.controllers)).collect(),
+            Self::Scheduler => kubeconfig().into_iter().chain(candidate()).chain(admin(settings.admin.scheduler)).collect(),
+            Self::Controllers => kubeconfig().into_iter().chain(candidate()).chain(admin(settings.admin.controllers)).collect(),
             Self::Kubelet(node) => kubeconfig().into_iter().chain(["--node-name".into(), node.into()]).collect(),
         }
     }
+}
+
+/// What a component calls itself when it stands for election. There is one of each in a home, so the name is its successor's as
+/// well: one that was killed and is started again takes its own Lease back at once.
+fn candidate() -> [OsString; 2] {
+    ["--leader-elect-identity".into(), "mini-ctl".into()]
 }
 
 /// Where a component is to say how it is; nowhere if the port is 0.
@@ -106,18 +118,19 @@ mod tests {
     #[test]
     fn command_lines() {
         let home = Home::new("/h".into());
-        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL };
-        let old = Settings { admin: AdminPorts::default(), ..settings };
+        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL, extra: Vec::new() };
+        let old = Settings { admin: AdminPorts::default(), extra: vec!["scheduler.v=2".parse().unwrap()], ..settings };
         let line_of =
             |component: Component, settings: &Settings| component.arguments(&home, settings).join(" ".as_ref()).into_string().unwrap();
         let line = |component: Component| line_of(component, &settings);
         let listen = "--listen 127.0.0.1:6443 --data-dir /h/data";
         let watched = "--component controller-manager=127.0.0.1:10257 --component scheduler=127.0.0.1:10259";
         assert_eq!(line(Component::Apiserver), format!("{listen} {watched}"));
-        assert_eq!(line(Component::Scheduler), "--kubeconfig /h/kubeconfig --admin-listen 127.0.0.1:10259");
-        assert_eq!(line(Component::Controllers), "--kubeconfig /h/kubeconfig --admin-listen 127.0.0.1:10257");
+        let candidate = "--kubeconfig /h/kubeconfig --leader-elect-identity mini-ctl";
+        assert_eq!(line(Component::Scheduler), format!("{candidate} --admin-listen 127.0.0.1:10259"));
+        assert_eq!(line(Component::Controllers), format!("{candidate} --admin-listen 127.0.0.1:10257"));
         assert_eq!(line_of(Component::Apiserver, &old), listen);
-        assert_eq!(line_of(Component::Scheduler, &old), "--kubeconfig /h/kubeconfig");
+        assert_eq!(line_of(Component::Scheduler, &old), format!("{candidate} --v=2"));
         assert_eq!(line(Component::Kubelet("n1".into())), "--kubeconfig /h/kubeconfig --node-name n1");
     }
 }

@@ -2,6 +2,7 @@
 //! nothing of the API.
 
 pub(crate) mod component;
+pub(crate) mod extra;
 pub(crate) mod process;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use self::{component::Component, process::Process};
+use self::{component::Component, extra::Extra, process::Process};
 use crate::error::{Result, usage};
 
 /// What `up` was told, remembered for the next `up` and for `start`.
@@ -25,6 +26,9 @@ pub(crate) struct Settings {
     /// Where components say how they are.
     #[serde(default)]
     pub(crate) admin: AdminPorts,
+    /// What single components are told besides.
+    #[serde(default)]
+    pub(crate) extra: Vec<Extra>,
 }
 
 /// The ports of the loopback address on which components say how they are; 0 where they do not, as in clusters of old.
@@ -256,7 +260,7 @@ mod tests {
         let (_folder, home) = home();
         assert_eq!(home.settings().unwrap(), None);
         assert!(home.known_settings().unwrap_err().to_string().contains("create one with `mini-ctl up`"));
-        let settings = Settings { port: 7443, nodes: 2, admin: AdminPorts::USUAL };
+        let settings = Settings { port: 7443, nodes: 2, admin: AdminPorts::USUAL, extra: Vec::new() };
         home.remember(&settings).unwrap();
         assert_eq!(home.settings().unwrap(), Some(settings.clone()));
         assert!(std::fs::read_to_string(home.kubeconfig()).unwrap().contains("server: http://127.0.0.1:7443\n"));
@@ -268,7 +272,7 @@ mod tests {
     fn settings_of_old_still_count() {
         let (_folder, home) = home();
         std::fs::write(home.settings_file(), r#"{"port":7443,"nodes":2}"#).unwrap();
-        assert_eq!(home.settings().unwrap(), Some(Settings { port: 7443, nodes: 2, admin: AdminPorts::default() }));
+        assert_eq!(home.settings().unwrap(), Some(Settings { port: 7443, nodes: 2, admin: AdminPorts::default(), extra: Vec::new() }));
     }
 
     #[test]
@@ -312,7 +316,7 @@ mod tests {
     #[test]
     fn purging_leaves_what_is_not_ours() {
         let (_folder, home) = home();
-        home.remember(&Settings { port: 1, nodes: 1, admin: AdminPorts::USUAL }).unwrap();
+        home.remember(&Settings { port: 1, nodes: 1, admin: AdminPorts::USUAL, extra: Vec::new() }).unwrap();
         std::fs::write(home.folder().join("thesis.tex"), "years of work").unwrap();
         home.purge().unwrap();
         let left: Vec<_> = std::fs::read_dir(home.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -49,7 +49,7 @@ mod tests {
         let now: Timestamp = "2026-11-20T22:40:00Z".parse().unwrap();
         let process = |pid| Process { pid, started: String::new(), since: "2026-11-20T22:39:30Z".parse().unwrap() };
         let running = [(Component::Apiserver, process(10)), (Component::Kubelet("k8s-node-9".into()), process(11))];
-        let text = render(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1, admin: AdminPorts::default() }, &running, now);
+        let text = render(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1, admin: AdminPorts::default(), extra: Vec::new() }, &running, now);
         assert_eq!(
             text,
             "API server: http://127.0.0.1:6443\nKubeconfig: /h/kubeconfig\n\n\

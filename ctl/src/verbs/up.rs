@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     context::Context,
     error::{Result, usage},
-    home::{AdminPorts, Home, Settings, component::Component, free_port, process::Process},
+    home::{AdminPorts, Home, Settings, component::Component, extra::Extra, free_port, process::Process},
     print::{notice, print},
     server::{Server, Source},
     value::{list, name, text},
@@ -36,6 +36,10 @@ pub(super) struct Args {
     /// The API server's port; 0 takes a free one [default: that of last time, else 6443].
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// A flag for a component, which may be apiserver, scheduler, controller-manager or kubelet (all of them), as in
+    /// controller-manager.node-monitor-grace-period=4s; may be given again [default: those of last time].
+    #[arg(long, value_name = "COMPONENT.FLAG=VALUE")]
+    extra_config: Vec<Extra>,
     /// How many seconds it may take until the cluster is ready.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
@@ -53,7 +57,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
     let settings = Settings {
         port,
         nodes: args.nodes.or(last.as_ref().map(|last| last.nodes)).unwrap_or(3),
-        admin: last.map_or(usual, |last| last.admin).or_free()?,
+        admin: last.as_ref().map_or(usual, |last| last.admin).or_free()?,
+        extra: if args.extra_config.is_empty() { last.map_or_else(Vec::new, |last| last.extra) } else { args.extra_config },
     };
     // Before anything is started: a program that is missing is missing for all.
     settings.components().try_for_each(|component| component.program().map(drop))?;
@@ -260,7 +265,7 @@ mod tests {
 
     #[test]
     fn the_next_steps_name_the_program_as_it_was_called() {
-        let text = next_steps(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL }, "target/release/mini-ctl");
+        let text = next_steps(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL, extra: Vec::new() }, "target/release/mini-ctl");
         assert!(text.starts_with("The cluster is up: 1 node, API server at http://127.0.0.1:6443, everything is kept in /h\n"), "{text}");
         assert!(text.contains("\n  target/release/mini-ctl get nodes\n"));
         assert!(text.contains("\n  kubectl --kubeconfig /h/kubeconfig get nodes\n"));

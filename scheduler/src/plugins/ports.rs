@@ -1,9 +1,7 @@
 //! NodePorts: a host port can be taken only once on a node.
 
 use crate::{
-    framework::{Change, Plugin, Refusal},
-    pod::PodInfo,
-    snapshot::NodeRef,
+    framework::{Case, Change, Filter, Plugin, Refusal},
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &NodePorts;
@@ -15,20 +13,22 @@ impl Plugin for NodePorts {
         "NodePorts"
     }
 
-    fn filters(&self, pod: &PodInfo) -> bool {
-        !pod.wants.ports.is_empty()
-    }
-
-    fn filter(&self, pod: &PodInfo, node: NodeRef<'_>) -> Result<(), Refusal> {
-        if !pod.wants.ports.iter().any(|wanted| node.ports().iter().any(|taken| taken.conflicts(wanted))) {
-            return Ok(());
+    fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
+        let wanted = &case.pod.wants.ports;
+        if wanted.is_empty() {
+            return Filter::Nothing;
         }
-        Err(Refusal::resolvable("node(s) didn't have free ports for the requested pod ports"))
+        Filter::each(move |node| {
+            if !wanted.iter().any(|wanted| node.ports().iter().any(|taken| taken.conflicts(wanted))) {
+                return Ok(());
+            }
+            Err(Refusal::resolvable("node(s) didn't have free ports for the requested pod ports"))
+        })
     }
 
     /// A pod that is gone may have given the port back.
-    fn helped_by(&self, pod: &PodInfo, change: Change<'_>) -> bool {
-        self.filter(pod, change.node).is_ok()
+    fn minds(&self, change: Change<'_>) -> bool {
+        matches!(change, Change::Node(_) | Change::PodGone(..))
     }
 }
 
@@ -36,11 +36,8 @@ impl Plugin for NodePorts {
 mod tests {
     use super::*;
     use crate::{
-        framework::{
-            What,
-            testing::{node, pod, refusal, table},
-        },
-        pod::HostPort,
+        framework::testing::{cluster, node, pod, refusal},
+        pod::{HostPort, PodInfo},
     };
 
     fn with_port(name: &str, port: u16) -> PodInfo {
@@ -51,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_port_is_taken_once() {
-        let busy = table(node("n"), [with_port("a", 80)]);
+        let busy = cluster(node("n"), [with_port("a", 80)]);
         let refused = "node(s) didn't have free ports for the requested pod ports";
         for (port, want) in [(80, refused), (81, "")] {
             assert_eq!(refusal(PLUGIN, &with_port("p", port), &busy), want);
@@ -60,12 +57,11 @@ mod tests {
 
     #[test]
     fn a_pod_that_goes_helps_when_it_had_the_port() {
-        let mut table = table(node("n"), [with_port("a", 80), with_port("b", 81)]);
-        let helped =
-            |table: &crate::snapshot::Snapshot| PLUGIN.helped_by(&with_port("p", 80), Change { what: What::PodGone, node: table.node(0) });
-        table.remove_pod(&"b".into());
-        assert!(!helped(&table));
-        table.remove_pod(&"a".into());
-        assert!(helped(&table));
+        let (mut cluster, waiting) = (cluster(node("n"), [with_port("a", 80), with_port("b", 81)]), with_port("p", 80));
+        for (gone, want) in [("b", false), ("a", true)] {
+            let pod = cluster.nodes.remove_pod(&gone.into()).unwrap().pod;
+            let case = Case::new(&waiting, &cluster);
+            assert_eq!(PLUGIN.helped_by(case, Change::PodGone(cluster.nodes.node(0), &pod)), want);
+        }
     }
 }

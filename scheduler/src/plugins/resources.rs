@@ -1,9 +1,8 @@
 //! NodeResourcesFit: the requests of a node's pods stay within what it can allocate; the emptier the node, the better.
 
 use crate::{
-    amounts::Load,
-    framework::{Change, MAX_SCORE, Plugin, Reason, Refusal},
-    pod::PodInfo,
+    amounts::{Amounts, Load},
+    framework::{Case, Change, Filter, MAX_SCORE, Plugin, Reason, Refusal, Score},
     snapshot::NodeRef,
 };
 
@@ -16,13 +15,36 @@ impl Plugin for NodeResourcesFit {
         "NodeResourcesFit"
     }
 
-    fn filters(&self, _pod: &PodInfo) -> bool {
-        true
+    fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
+        let wanted = &case.pod.wants.amounts;
+        Filter::each(move |node| fits(wanted, node))
     }
 
-    fn filter(&self, pod: &PodInfo, node: NodeRef<'_>) -> Result<(), Refusal> {
-        let mut refusal = Refusal { reasons: Vec::new(), resolvable: true };
-        let (wanted, taken, there) = (&pod.wants.amounts, node.requested(), &node.info().allocatable);
+    /// Upstream's LeastAllocated: the mean of what stays free of cpu and of memory.
+    fn score<'c>(&self, case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
+        let wanted = case.pod.wants.load;
+        Some(Score::plain(move |node: NodeRef<'_>| {
+            let Load { cpu, memory } = node.load() + wanted;
+            let there = &node.info().allocatable;
+            let free = [(cpu, there.cpu), (memory, there.memory)];
+            let (sum, count) = free.into_iter().filter(|(_, there)| *there > 0).fold((0, 0), |(sum, count), (taken, there)| {
+                let score = if taken > there { 0 } else { scaled(there - taken, there) };
+                (sum + score, count + 1)
+            });
+            if count == 0 { 0 } else { sum / count }
+        }))
+    }
+
+    /// A pod that is gone has given room back.
+    fn minds(&self, change: Change<'_>) -> bool {
+        matches!(change, Change::Node(_) | Change::PodGone(..))
+    }
+}
+
+/// Whether a node has room for a pod.
+fn fits(wanted: &Amounts, node: NodeRef<'_>) -> Result<(), Refusal> {
+    let mut refusal = Refusal { reasons: Vec::new(), resolvable: true };
+    let (taken, there) = (node.requested(), &node.info().allocatable);
         if taken.pods + wanted.pods > there.pods {
             refusal.reasons.push("Too many pods".into());
         }
@@ -40,28 +62,6 @@ impl Plugin for NodeResourcesFit {
             }
         }
         if refusal.reasons.is_empty() { Ok(()) } else { Err(refusal) }
-    }
-
-    fn weight(&self, _pod: &PodInfo) -> i64 {
-        1
-    }
-
-    /// Upstream's LeastAllocated: the mean of what stays free of cpu and of memory.
-    fn score(&self, pod: &PodInfo, node: NodeRef<'_>) -> i64 {
-        let Load { cpu, memory } = node.load() + pod.wants.load;
-        let there = &node.info().allocatable;
-        let free = [(cpu, there.cpu), (memory, there.memory)];
-        let (sum, count) = free.into_iter().filter(|(_, there)| *there > 0).fold((0, 0), |(sum, count), (taken, there)| {
-            let score = if taken > there { 0 } else { scaled(there - taken, there) };
-            (sum + score, count + 1)
-        });
-        if count == 0 { 0 } else { sum / count }
-    }
-
-    /// A pod that is gone has given room back.
-    fn helped_by(&self, pod: &PodInfo, change: Change<'_>) -> bool {
-        self.filter(pod, change.node).is_ok()
-    }
 }
 
 /// The usual ones cost no memory: a full cluster says them thousands of times.
@@ -73,17 +73,17 @@ fn insufficient(name: &str) -> Reason {
     }
 }
 
-/// `part` of `whole`, as a score. Bytes times the scale would overflow 64 bits for nodes beyond 80 TiB.
+/// `part` of `whole`, as a score. Bytes times the scale would overflow 64 bits for nodes beyond 80 TiB, and wider divisions are slow.
 fn scaled(part: i64, whole: i64) -> i64 {
-    (i128::from(part) * i128::from(MAX_SCORE) / i128::from(whole)) as i64
+    (part as f64 * MAX_SCORE as f64 / whole as f64) as i64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framework::{
-        What,
-        testing::{node, pod, refusal, table},
+    use crate::{
+        framework::testing::{cluster, node, pod, refusal, score},
+        pod::PodInfo,
     };
 
     fn wanting(name: &str, cpu: i64, memory: i64) -> PodInfo {
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn each_resource_has_its_reason() {
         let gib = 1 << 30;
-        let busy = table(node("n"), [wanting("a", 3000, 6 * gib)]);
+        let busy = cluster(node("n"), [wanting("a", 3000, 6 * gib)]);
         for (cpu, memory, want, resolvable) in [
             (1000, 2 * gib, "", true),
             (0, 0, "", true),
@@ -107,7 +107,8 @@ mod tests {
         ] {
             let pod = wanting("p", cpu, memory);
             assert_eq!(refusal(PLUGIN, &pod, &busy), want);
-            assert!(PLUGIN.filter(&pod, busy.node(0)).err().is_none_or(|refusal| refusal.resolvable == resolvable), "{cpu} {memory}");
+            let refused = fits(&pod.wants.amounts, busy.nodes.node(0)).err();
+            assert!(refused.is_none_or(|refusal| refusal.resolvable == resolvable), "{cpu} {memory}");
         }
     }
 
@@ -119,28 +120,27 @@ mod tests {
         pod.wants.amounts.ephemeral_storage = 1;
         pod.wants.amounts.extended = vec![("nvidia.com/gpu".into(), 1)];
         let want = "Too many pods, Insufficient ephemeral-storage, Insufficient nvidia.com/gpu";
-        assert_eq!(refusal(PLUGIN, &pod, &table(small, [wanting("a", 0, 0)])), want);
+        assert_eq!(refusal(PLUGIN, &pod, &cluster(small, [wanting("a", 0, 0)])), want);
     }
 
     #[test]
     fn emptier_nodes_score_higher() {
         for (cpu, memory, want) in [(0, 0, 100_000), (2000, 4 << 30, 50_000), (4000, 0, 50_000), (9000, 9 << 30, 0), (100, 0, 98_750)] {
-            assert_eq!(PLUGIN.score(&pod("p"), table(node("n"), [wanting("a", cpu, memory)]).node(0)), want, "{cpu} {memory}");
+            assert_eq!(score(PLUGIN, &pod("p"), &cluster(node("n"), [wanting("a", cpu, memory)])), Some(want), "{cpu} {memory}");
         }
         let mut nothing = node("n");
         nothing.allocatable = Default::default();
-        assert_eq!(PLUGIN.score(&pod("p"), table(nothing, []).node(0)), 0);
+        assert_eq!(score(PLUGIN, &pod("p"), &cluster(nothing, [])), Some(0));
     }
 
     #[test]
     fn a_pod_that_goes_helps_when_it_made_room_enough() {
-        let mut table = table(node("n"), [wanting("a", 1000, 0), wanting("b", 2500, 0)]);
-        let helped = |table: &crate::snapshot::Snapshot| {
-            PLUGIN.helped_by(&wanting("p", 2000, 0), Change { what: What::PodGone, node: table.node(0) })
-        };
-        table.remove_pod(&"a".into());
-        assert!(!helped(&table));
-        table.remove_pod(&"b".into());
-        assert!(helped(&table));
+        let mut cluster = cluster(node("n"), [wanting("a", 1000, 0), wanting("b", 2500, 0)]);
+        let waiting = wanting("p", 2000, 0);
+        for (gone, want) in [("a", false), ("b", true)] {
+            let pod = cluster.nodes.remove_pod(&gone.into()).unwrap().pod;
+            let case = Case::new(&waiting, &cluster);
+            assert_eq!(PLUGIN.helped_by(case, Change::PodGone(cluster.nodes.node(0), &pod)), want);
+        }
     }
 }

@@ -3,8 +3,7 @@
 use mini_api::taint::{self, NO_EXECUTE, NO_SCHEDULE, PREFER_NO_SCHEDULE};
 
 use crate::{
-    framework::{Plugin, Refusal, scale},
-    pod::PodInfo,
+    framework::{Case, Filter, Plugin, Refusal, Score},
     snapshot::NodeRef,
 };
 
@@ -17,29 +16,26 @@ impl Plugin for TaintToleration {
         "TaintToleration"
     }
 
-    fn filters(&self, _pod: &PodInfo) -> bool {
-        true
-    }
-
-    fn filter(&self, pod: &PodInfo, node: NodeRef<'_>) -> Result<(), Refusal> {
-        match taint::find_untolerated(&node.info().taints, &pod.wants.tolerations, &[NO_SCHEDULE, NO_EXECUTE]) {
+    fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
+        let tolerations = &case.pod.wants.tolerations;
+        Filter::each(move |node| match taint::find_untolerated(&node.info().taints, tolerations, &[NO_SCHEDULE, NO_EXECUTE]) {
             None => Ok(()),
             Some(_) => Err(Refusal::unresolvable("node(s) had untolerated taint(s)")),
-        }
+        })
     }
 
-    fn weight(&self, _pod: &PodInfo) -> i64 {
+    fn weight(&self) -> i64 {
         3
     }
 
     /// How many soft taints are not tolerated.
-    fn score(&self, pod: &PodInfo, node: NodeRef<'_>) -> i64 {
-        let soft = node.info().taints.iter().filter(|taint| taint.effect == PREFER_NO_SCHEDULE);
-        soft.filter(|taint| !taint::tolerates(&pod.wants.tolerations, taint)).count() as i64
-    }
-
-    fn normalize(&self, scores: &mut [i64]) {
-        scale(scores, true);
+    fn score<'c>(&self, case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
+        let tolerations = &case.pod.wants.tolerations;
+        let count = move |node: NodeRef<'_>| {
+            let soft = node.info().taints.iter().filter(|taint| taint.effect == PREFER_NO_SCHEDULE);
+            soft.filter(|taint| !taint::tolerates(tolerations, taint)).count() as i64
+        };
+        Some(Score::scaled(count, true))
     }
 }
 
@@ -48,7 +44,7 @@ mod tests {
     use k8s_openapi::api::core::v1::{Taint, Toleration};
 
     use super::*;
-    use crate::framework::testing::{node, pod, refusal, table};
+    use crate::framework::testing::{cluster, node, pod, refusal, score};
 
     fn taint(key: &str, effect: &str) -> Taint {
         Taint { key: key.into(), effect: effect.into(), ..Taint::default() }
@@ -58,7 +54,7 @@ mod tests {
     fn hard_taints_repel_and_soft_ones_count() {
         let tolerates_a = Toleration { key: Some("a".into()), operator: Some("Exists".into()), ..Toleration::default() };
         let refused = "node(s) had untolerated taint(s)";
-        for (taints, want, score) in [
+        for (taints, want, soft) in [
             (vec![], "", 0),
             (vec![taint("a", NO_SCHEDULE)], "", 0),
             (vec![taint("b", NO_SCHEDULE)], refused, 0),
@@ -69,8 +65,8 @@ mod tests {
             pod.wants.tolerations = vec![tolerates_a.clone()];
             let mut node = node("n");
             node.taints = taints;
-            let table = table(node, []);
-            assert_eq!((refusal(PLUGIN, &pod, &table).as_str(), PLUGIN.score(&pod, table.node(0))), (want, score));
+            let cluster = cluster(node, []);
+            assert_eq!((refusal(PLUGIN, &pod, &cluster).as_str(), score(PLUGIN, &pod, &cluster)), (want, Some(soft)));
         }
     }
 }

@@ -4,9 +4,7 @@ use k8s_openapi::api::core::v1::Taint;
 use mini_api::taint::{self, NO_SCHEDULE};
 
 use crate::{
-    framework::{Plugin, Refusal},
-    pod::PodInfo,
-    snapshot::NodeRef,
+    framework::{Case, Filter, Plugin, Refusal},
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &NodeUnschedulable;
@@ -18,15 +16,14 @@ impl Plugin for NodeUnschedulable {
         "NodeUnschedulable"
     }
 
-    fn filters(&self, _pod: &PodInfo) -> bool {
-        true
-    }
-
-    fn filter(&self, pod: &PodInfo, node: NodeRef<'_>) -> Result<(), Refusal> {
-        if !node.info().unschedulable || taint::tolerates(&pod.wants.tolerations, &cordon()) {
-            return Ok(());
-        }
-        Err(Refusal::unresolvable("node(s) were unschedulable"))
+    fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
+        let tolerations = &case.pod.wants.tolerations;
+        Filter::each(move |node| {
+            if !node.info().unschedulable || taint::tolerates(tolerations, &cordon()) {
+                return Ok(());
+            }
+            Err(Refusal::unresolvable("node(s) were unschedulable"))
+        })
     }
 }
 
@@ -40,7 +37,7 @@ mod tests {
     use k8s_openapi::api::core::v1::Toleration;
 
     use super::*;
-    use crate::framework::testing::{node, pod, refusal, table};
+    use crate::framework::testing::{cluster, node, pod, refusal};
 
     #[test]
     fn cordoned_nodes_are_refused_unless_tolerated() {
@@ -52,7 +49,7 @@ mod tests {
             pod.wants.tolerations = tolerations;
             let mut node = node("n");
             node.unschedulable = unschedulable;
-            assert_eq!(refusal(PLUGIN, &pod, &table(node, [])), want);
+            assert_eq!(refusal(PLUGIN, &pod, &cluster(node, [])), want);
         }
     }
 }

@@ -10,15 +10,19 @@
 //! | `[eventually]` | the command is played again until it prints this |
 //! | `[since 1.27]` | an older kubectl plays it too, but says it in other words, which nobody compares |
 //!
-//! What chance decides is compared under [masks](super::mask). `UPDATE_EXPECT=1 cargo test -p mini-tests --test it -- kubectl` rewrites what
+//! What chance decides is compared under [masks](mask). `UPDATE_EXPECT=1 cargo test -p mini-tests --test it -- kubectl` rewrites what
 //! has changed; whoever does that answers for every line that upstream would print it so.
 
-use std::{future::ready, path::Path};
+mod mask;
 
+use std::{
+    future::ready,
+    path::{Path, PathBuf},
+};
+
+use mask::masked;
 use mini_tests::{PATIENCE, Ran, World, wait_for};
 use tokio::time::timeout;
-
-use super::mask::masked;
 
 /// A command and what it prints, as it stands in the file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -67,23 +71,10 @@ impl Step {
     fn accepts(&self, printed: &[String]) -> bool {
         masked(&self.printed) == masked(printed)
     }
-
-    /// Plays the step, and again as long as it must, and returns what it printed in the end.
-    async fn play(&self, world: &World, folder: &Path) -> Vec<String> {
-        let mut printed = lines(&world.shell(&self.command, folder));
-        if self.eventually && !self.accepts(&printed) {
-            let again = wait_for(&self.command, || {
-                printed = lines(&world.shell(&self.command, folder));
-                ready(if self.accepts(&printed) { Ok(()) } else { Err(()) })
-            });
-            let _ = timeout(if updating() { PATIENCE / 10 } else { PATIENCE / 2 }, again).await;
-        }
-        printed
-    }
 }
 
 /// Whether the files are to be rewritten.
-fn updating() -> bool {
+pub(crate) fn updating() -> bool {
     std::env::var_os("UPDATE_EXPECT").is_some()
 }
 
@@ -134,37 +125,69 @@ fn is_noise(line: &str) -> bool {
     line.starts_with("WARNING: version difference between client") || is_log(line)
 }
 
-/// Plays the session in a file with a kubectl of this minor version.
-///
-/// # Panics
-/// When something else is printed than stands in the file; with `UPDATE_EXPECT` the file is rewritten instead.
-pub(super) async fn play(world: &World, file: &Path, minor: u32) {
-    let folder = world.home().join("session");
-    std::fs::create_dir_all(&folder).expect("make the session's folder");
-    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("read {}: {error}", file.display()));
-    let (mut shown, mut wrong) = (String::new(), String::new());
-    for part in parse(&text) {
-        match part {
-            Part::Remark(remark) => shown += &remark,
-            Part::Step(step) if step.since.is_some_and(|since| minor < since) => {
-                let _ = world.shell(&step.command, &folder);
-                shown += &step.shown(&step.printed);
-            }
-            Part::Step(step) => {
-                let printed = step.play(world, &folder).await;
-                if step.accepts(&printed) {
+/// A terminal: where sessions are played, and what was said otherwise so far.
+pub(crate) struct Terminal<'a> {
+    world: &'a World,
+    /// The current folder.
+    folder: PathBuf,
+    wrong: String,
+}
+
+impl<'a> Terminal<'a> {
+    /// A terminal in this folder.
+    pub(crate) fn new(world: &'a World, folder: PathBuf) -> Self {
+        std::fs::create_dir_all(&folder).expect("make the session's folder");
+        Self { world, folder, wrong: String::new() }
+    }
+
+    /// Plays a session with a kubectl of this minor version, and returns it with what was printed now. Each command is typed after `before`.
+    pub(crate) async fn play(&mut self, session: &str, before: &str, minor: u32) -> String {
+        let mut shown = String::new();
+        for part in parse(session) {
+            match part {
+                Part::Remark(remark) => shown += &remark,
+                Part::Step(step) if step.since.is_some_and(|since| minor < since) => {
+                    let _ = self.run(&step, before);
                     shown += &step.shown(&step.printed);
-                } else {
-                    shown += &step.shown(&printed);
-                    wrong += &format!("{}instead of\n{}\n", step.shown(&printed), step.shown(&step.printed));
                 }
+                Part::Step(step) => shown += &self.step(&step, before).await,
             }
         }
+        shown
     }
-    if updating() {
-        std::fs::write(file, format!("{}\n", shown.trim_end())).expect("write the session");
-    } else {
-        assert!(wrong.is_empty(), "{} was played otherwise:\n\n{wrong}", file.display());
+
+    fn run(&self, step: &Step, before: &str) -> Vec<String> {
+        lines(&self.world.shell(&format!("{before}\n{}", step.command), &self.folder))
+    }
+
+    /// Plays a step, and again as long as it must, and returns it with what was printed in the end.
+    async fn step(&mut self, step: &Step, before: &str) -> String {
+        let mut printed = self.run(step, before);
+        if step.eventually && !step.accepts(&printed) {
+            let again = wait_for(&step.command, || {
+                printed = self.run(step, before);
+                ready(if step.accepts(&printed) { Ok(()) } else { Err(()) })
+            });
+            let _ = timeout(if updating() { PATIENCE / 10 } else { PATIENCE / 2 }, again).await;
+        }
+        if step.accepts(&printed) {
+            return step.shown(&step.printed);
+        }
+        let shown = step.shown(&printed);
+        self.wrong += &format!("{shown}instead of\n{}\n", step.shown(&step.printed));
+        shown
+    }
+
+    /// Ends the session of this file, which now reads so.
+    ///
+    /// # Panics
+    /// When something else was printed than stands in the file; with `UPDATE_EXPECT` the file is rewritten instead.
+    pub(crate) fn settle(self, file: &Path, shown: &str) {
+        if updating() {
+            std::fs::write(file, format!("{}\n", shown.trim_end())).expect("write the session");
+        } else {
+            assert!(self.wrong.is_empty(), "{} was played otherwise:\n\n{}", file.display(), self.wrong);
+        }
     }
 }
 

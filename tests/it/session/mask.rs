@@ -7,6 +7,8 @@ use regex::Regex;
 
 /// What is masked, and what stands there instead; in this order.
 const MASKS: &[(&str, &str)] = &[
+    // Processes.
+    (r"\(pid \d+\)", "(pid <pid>)"),
     // Moments: as JSON, in `describe`, and as Go prints them.
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
     (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "<time>"),
