@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use mini_daemon::tasks::detach;
 use mini_kubelet::runtime::{
-    ContainerRuntime, Hints, Image, Listing, LogOptions, LogStream, Now, Process, RuntimeError, StartRequest, Stream, Usage,
+    Container, ContainerRuntime, Hints, Image, Listing, LogOptions, LogStream, Now, Process, RuntimeError, StartRequest, Stream, Usage,
     simulated::Simulated,
 };
 use tokio::{
