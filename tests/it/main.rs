@@ -26,6 +26,7 @@ mod kubectl;
 mod kubectl_create;
 mod kubectl_drain;
 mod labs;
+mod load_balancers;
 mod path;
 mod pods_together;
 mod python;
