@@ -21,6 +21,7 @@ use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
 
 use crate::{
     pod::{PodInfo, PodView},
+    prebind,
     scheduler::Input,
 };
 
@@ -56,6 +57,13 @@ impl Hands {
     async fn bind(&self, pod: Arc<PodInfo>, node: Arc<str>) {
         // The kubelet may speak before our answer is here; the story still begins with the choice of its node.
         let chosen = clock::now();
+        if !pod.wants.claims.is_empty()
+            && let Err(error) = prebind::bind_volumes(&self.client, &pod, &node).await
+        {
+            tracing::debug!(%pod, %node, error = format!("{error:#}"), "the pod's volumes are not bound");
+            self.report(&pod, "SchedulerError", format!("running PreBind plugin \"VolumeBinding\": {error:#}")).await;
+            return self.tell(Input::BindFailed(pod.uid.clone())).await;
+        }
         let answer: Result<IgnoredAny, _> =
             self.pods(&pod).create_subresource("binding", &pod.name, &PostParams::default(), &binding(&pod, &node)).await;
         let outcome = match answer {

@@ -8,7 +8,7 @@ use std::{
 
 use kube::runtime::watcher::Event;
 
-use crate::{namespace::NamespaceInfo, snapshot::Snapshot};
+use crate::{namespace::NamespaceInfo, snapshot::Snapshot, storage::Storage};
 
 /// The cluster as the scheduler knows it.
 #[derive(Clone, Debug, Default)]
@@ -17,13 +17,15 @@ pub struct Cluster {
     pub nodes: Snapshot,
     /// The namespaces, whose labels select pods by theirs.
     pub namespaces: Mirror<NamespaceInfo>,
+    /// Claims, volumes and their classes.
+    pub storage: Storage,
 }
 
 impl Cluster {
     /// Whether all copies beside the node table were complete at least once.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.namespaces.synced()
+        self.namespaces.synced() && self.storage.synced()
     }
 }
 
@@ -32,6 +34,8 @@ impl Cluster {
 pub enum Kind {
     /// A Namespace.
     Namespace,
+    /// A claim, a volume, or a class of them.
+    Storage,
 }
 
 /// `metadata.namespace` (empty where there is none) and `metadata.name`.

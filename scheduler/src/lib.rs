@@ -40,10 +40,12 @@ pub mod namespace;
 pub mod node;
 pub mod plugins;
 pub mod pod;
+mod prebind;
 pub mod profile;
 pub mod queue;
 mod scheduler;
 pub mod snapshot;
+pub mod storage;
 mod watch;
 
 /// How many watch events may wait for the loop before the watches are slowed down.

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use crate::{
     amounts::{Amounts, DEFAULT_CPU, DEFAULT_MEMORY, Load},
     meta,
+    storage::{self, PodClaim, VolumeView},
 };
 
 /// The part of a Pod that is decoded.
@@ -42,6 +43,7 @@ struct Spec {
     affinity: Option<AffinityView>,
     tolerations: Option<Vec<Toleration>>,
     scheduling_gates: Option<Vec<serde::de::IgnoredAny>>,
+    volumes: Option<Vec<VolumeView>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -152,6 +154,8 @@ pub struct Wants {
     pub preferred: Vec<PreferredSchedulingTerm>,
     /// `spec.tolerations`.
     pub tolerations: Vec<Toleration>,
+    /// The claims its volumes name.
+    pub claims: Vec<PodClaim>,
     /// `spec.priority`.
     pub priority: i32,
     /// `spec.preemptionPolicy` is `Never`.
@@ -203,6 +207,7 @@ impl std::fmt::Display for PodInfo {
 impl From<PodView> for PodInfo {
     fn from(view: PodView) -> Self {
         let PodView { metadata, mut spec, status } = view;
+        let claims = storage::claims_of(metadata.name.as_deref().unwrap_or_default(), spec.volumes.take());
         Self {
             uid: metadata.uid.unwrap_or_default().into(),
             namespace: metadata.namespace.unwrap_or_default(),
@@ -214,7 +219,7 @@ impl From<PodView> for PodInfo {
             terminating: metadata.deletion_timestamp.is_some(),
             labels: metadata.labels.unwrap_or_default(),
             finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
-            wants: spec.wants(),
+            wants: Wants { claims, ..spec.wants() },
             condition: status.conditions.unwrap_or_default().into_iter().find(|condition| condition.kind == "PodScheduled"),
         }
     }
@@ -247,6 +252,7 @@ impl Spec {
             required,
             preferred: preferred.unwrap_or_default(),
             tolerations: tolerations.unwrap_or_default(),
+            claims: Vec::new(),
             priority,
             never_preempts,
         }

@@ -3,6 +3,10 @@
 use std::{fmt::Debug, pin::pin, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture};
+use k8s_openapi::api::{
+    core::v1::{PersistentVolume, PersistentVolumeClaim},
+    storage::v1::StorageClass,
+};
 use kube::{
     Api, Client, Resource,
     runtime::{
@@ -23,7 +27,15 @@ use crate::{
 /// The watches of all kinds besides nodes and pods: their names, and the work.
 pub(crate) fn mirrors(client: &Client, inputs: &mpsc::Sender<Input>) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
     let (all, to) = (client.clone(), inputs.clone());
-    vec![("namespaces", mirror(Api::<NamespaceView>::all(all), Kind::Namespace, |cluster| &mut cluster.namespaces, to))]
+    vec![
+        ("namespaces", mirror(Api::<NamespaceView>::all(all.clone()), Kind::Namespace, |cluster| &mut cluster.namespaces, to.clone())),
+        (
+            "claims",
+            mirror(Api::<PersistentVolumeClaim>::all(all.clone()), Kind::Storage, |cluster| &mut cluster.storage.claims, to.clone()),
+        ),
+        ("volumes", mirror(Api::<PersistentVolume>::all(all.clone()), Kind::Storage, |cluster| &mut cluster.storage.volumes, to.clone())),
+        ("classes", mirror(Api::<StorageClass>::all(all), Kind::Storage, |cluster| &mut cluster.storage.classes, to)),
+    ]
 }
 
 /// Keeps a copy of all objects of a kind.

@@ -12,7 +12,7 @@ macro_rules! plugins {
     };
 }
 
-plugins! { unschedulable, node_name, taints, node_affinity, ports, resources, balance }
+plugins! { unschedulable, node_name, taints, node_affinity, ports, resources, volume_restrictions, volume_binding, volume_zone, balance }
 
 #[cfg(test)]
 mod tests {
@@ -21,7 +21,8 @@ mod tests {
     #[test]
     fn names_are_upstreams_and_the_set_has_room() {
         let names: Vec<_> = PLUGINS.iter().map(|plugin| plugin.name()).collect();
-        let want = "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit NodeResourcesBalancedAllocation";
+        let want = "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit VolumeRestrictions VolumeBinding VolumeZone \
+                    NodeResourcesBalancedAllocation";
         assert_eq!(names.join(" "), want);
         assert!(names.len() <= 32);
     }
