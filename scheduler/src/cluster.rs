@@ -8,24 +8,28 @@ use std::{
 
 use kube::runtime::watcher::Event;
 
-use crate::{namespace::NamespaceInfo, snapshot::Snapshot, storage::Storage};
+use crate::{budget::BudgetInfo, namespace::NamespaceInfo, nomination::Nominations, snapshot::Snapshot, storage::Storage};
 
 /// The cluster as the scheduler knows it.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
     /// The nodes, and the pods on them.
     pub nodes: Snapshot,
+    /// The pods for which room is being made.
+    pub nominations: Nominations,
     /// The namespaces, whose labels select pods by theirs.
     pub namespaces: Mirror<NamespaceInfo>,
     /// Claims, volumes and their classes.
     pub storage: Storage,
+    /// The PodDisruptionBudgets, which preemption respects where it can.
+    pub budgets: Mirror<BudgetInfo>,
 }
 
 impl Cluster {
     /// Whether all copies beside the node table were complete at least once.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.namespaces.synced() && self.storage.synced()
+        self.namespaces.synced() && self.storage.synced() && self.budgets.synced()
     }
 }
 
@@ -36,6 +40,8 @@ pub enum Kind {
     Namespace,
     /// A claim, a volume, or a class of them.
     Storage,
+    /// A PodDisruptionBudget.
+    PodDisruptionBudget,
 }
 
 /// `metadata.namespace` (empty where there is none) and `metadata.name`.
