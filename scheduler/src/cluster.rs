@@ -10,7 +10,7 @@ use kube::runtime::watcher::Event;
 
 use crate::{
     budget::BudgetInfo, framework::Case, namespace::NamespaceInfo, nomination::Nominations, plugins::PLUGINS, pod::PodInfo,
-    profile::Profile, service::ServiceInfo, snapshot::Snapshot,
+    profile::Profile, service::ServiceInfo, snapshot::Snapshot, storage::Storage,
 };
 
 /// The cluster as the scheduler knows it.
@@ -22,6 +22,8 @@ pub struct Cluster {
     pub nominations: Nominations,
     /// The namespaces, whose labels select pods by theirs.
     pub namespaces: Mirror<NamespaceInfo>,
+    /// Claims, volumes and their classes.
+    pub storage: Storage,
     /// The PodDisruptionBudgets, which preemption respects where it can.
     pub budgets: Mirror<BudgetInfo>,
     /// The Services, whose pods are spread.
@@ -32,7 +34,7 @@ impl Cluster {
     /// Whether all copies beside the node table were complete at least once.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.namespaces.synced() && self.budgets.synced() && self.services.synced()
+        self.namespaces.synced() && self.storage.synced() && self.budgets.synced() && self.services.synced()
     }
 
     /// Gets ready for a decision about a pod, and for others like it. That makes decisions quick and changes none.
@@ -47,6 +49,8 @@ impl Cluster {
 pub enum Kind {
     /// A Namespace.
     Namespace,
+    /// A claim, a volume, or a class of them.
+    Storage,
     /// A PodDisruptionBudget.
     PodDisruptionBudget,
     /// A Service.

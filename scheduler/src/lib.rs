@@ -49,6 +49,7 @@ pub mod node;
 pub mod nomination;
 pub mod plugins;
 pub mod pod;
+mod prebind;
 pub mod preempt;
 pub mod profile;
 pub mod queue;
@@ -56,6 +57,7 @@ pub mod relations;
 mod scheduler;
 pub mod service;
 pub mod snapshot;
+pub mod storage;
 mod watch;
 
 /// How many watch events may wait for the loop before the watches are slowed down.
