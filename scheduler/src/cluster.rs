@@ -8,22 +8,26 @@ use std::{
 
 use kube::runtime::watcher::Event;
 
-use crate::{namespace::NamespaceInfo, snapshot::Snapshot};
+use crate::{budget::BudgetInfo, namespace::NamespaceInfo, nomination::Nominations, snapshot::Snapshot};
 
 /// The cluster as the scheduler knows it.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
     /// The nodes, and the pods on them.
     pub nodes: Snapshot,
+    /// The pods for which room is being made.
+    pub nominations: Nominations,
     /// The namespaces, whose labels select pods by theirs.
     pub namespaces: Mirror<NamespaceInfo>,
+    /// The PodDisruptionBudgets, which preemption respects where it can.
+    pub budgets: Mirror<BudgetInfo>,
 }
 
 impl Cluster {
     /// Whether all copies beside the node table were complete at least once.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.namespaces.synced()
+        self.namespaces.synced() && self.budgets.synced()
     }
 }
 
@@ -32,6 +36,8 @@ impl Cluster {
 pub enum Kind {
     /// A Namespace.
     Namespace,
+    /// A PodDisruptionBudget.
+    PodDisruptionBudget,
 }
 
 /// `metadata.namespace` (empty where there is none) and `metadata.name`.

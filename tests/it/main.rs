@@ -19,6 +19,7 @@ mod components;
 mod daemon_sets;
 mod fuzz;
 mod garbage;
+mod jobs;
 mod kube_rs;
 mod kube_rs_api;
 mod kube_rs_runtime;
