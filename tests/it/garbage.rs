@@ -1,18 +1,11 @@
 //! What becomes of dependents: the three ways to delete an owner, owners that are not there, and owners out of reach.
 
-use mini_cluster::{Cluster, Options};
 use mini_tests::{http::Http, wait_for};
 use serde_json::{Value, json};
 
-const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+use crate::storage::{controlled, made};
 
-/// An API server and its controllers, without nodes.
-async fn cluster() -> (Cluster, Http) {
-    let options = Options { scheduler: None, kubelet: None, ..Options::default() };
-    let cluster = options.start().await.expect("it starts");
-    let http = Http::new(cluster.address());
-    (cluster, http)
-}
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
 /// Creates a ConfigMap with these owners and finalizers, and returns it.
 async fn map(http: &Http, path: &str, name: &str, owners: &[Value], finalizers: &[&str]) -> Value {
@@ -49,7 +42,7 @@ async fn gone(http: &Http, path: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_the_background_dependents_go_after_their_owner() {
-    let (cluster, http) = cluster().await;
+    let (cluster, http) = controlled().await;
     let top = map(&http, MAPS, "top", &[], &[]).await;
     let middle = map(&http, MAPS, "middle", &[owner(&top, true)], &[]).await;
     map(&http, MAPS, "leaf", &[owner(&middle, true)], &[]).await;
@@ -71,7 +64,7 @@ async fn in_the_background_dependents_go_after_their_owner() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_the_foreground_an_owner_waits_for_those_that_block_it() {
-    let (cluster, http) = cluster().await;
+    let (cluster, http) = controlled().await;
     let top = map(&http, MAPS, "top", &[], &[]).await;
     map(&http, MAPS, "holding", &[owner(&top, true)], &["example.com/hold"]).await;
     map(&http, MAPS, "free", &[owner(&top, false)], &["example.com/hold"]).await;
@@ -95,7 +88,7 @@ async fn in_the_foreground_an_owner_waits_for_those_that_block_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orphans_stay_and_forget_their_owner() {
-    let (cluster, http) = cluster().await;
+    let (cluster, http) = controlled().await;
     let top = map(&http, MAPS, "top", &[], &[]).await;
     let child = map(&http, MAPS, "child", &[owner(&top, true)], &[]).await;
     map(&http, MAPS, "grandchild", &[owner(&child, true)], &[]).await;
@@ -110,7 +103,7 @@ async fn orphans_stay_and_forget_their_owner() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_is_absent_when_nothing_has_its_uid() {
-    let (cluster, http) = cluster().await;
+    let (cluster, http) = controlled().await;
     let top = map(&http, MAPS, "top", &[], &[]).await;
     let (nobody, unknown) = (json!("00000000-0000-0000-0000-000000000000"), json!("11111111-0000-0000-0000-000000000000"));
     map(&http, MAPS, "of-nobody", &[reference("ConfigMap", "nobody", &nobody, false)], &[]).await;
@@ -130,7 +123,7 @@ async fn an_owner_is_absent_when_nothing_has_its_uid() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_owner_in_another_namespace_is_none_and_the_dependent_is_told() {
-    let (cluster, http) = cluster().await;
+    let (cluster, http) = controlled().await;
     http.post("/api/v1/namespaces", &json!({ "metadata": { "name": "other" } })).await;
     let top = map(&http, MAPS, "top", &[], &[]).await;
     let uid = top["metadata"]["uid"].as_str().expect("a uid");

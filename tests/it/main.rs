@@ -17,6 +17,7 @@ mod api_writes;
 mod bad_input;
 mod components;
 mod daemon_sets;
+mod deployments;
 mod fuzz;
 mod garbage;
 mod jobs;
