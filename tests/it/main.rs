@@ -29,6 +29,7 @@ mod path;
 mod python;
 mod quota;
 mod replay;
+mod scheduling;
 mod session;
 mod stateful_sets;
 mod storage;
