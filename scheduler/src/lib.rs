@@ -58,6 +58,7 @@ mod scheduler;
 pub mod service;
 pub mod snapshot;
 pub mod storage;
+mod utilization;
 mod watch;
 
 /// How many watch events may wait for the loop before the watches are slowed down.
@@ -122,6 +123,10 @@ pub const AGENT: &str = "kube-scheduler";
 /// # Errors
 /// As [`run`], and when another copy works in this one's place.
 pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks) -> Running {
+    // A wrong configuration is told at once, not when this copy's turn comes.
+    if let Err(error) = config.configuration() {
+        return Box::pin(async { Err(error.into()) });
+    }
     // Upstream speaks of the election, too, as the scheduler its pods name.
     let candidate = Candidate { lease: AGENT, component: Profile::DEFAULT_NAME };
     election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), tasks))

@@ -36,6 +36,7 @@ mod pods_together;
 mod python;
 mod quota;
 mod replay;
+mod scheduling;
 mod session;
 mod stateful_sets;
 mod storage;
