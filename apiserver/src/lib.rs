@@ -22,6 +22,7 @@ pub mod error;
 pub mod http;
 pub mod kinds;
 mod measure;
+mod peer;
 pub mod registry;
 pub mod schema;
 pub mod stats;

@@ -145,6 +145,13 @@ impl Snapshot {
         self.held.contains_key(uid)
     }
 
+    /// The pod of this name that holds resources, and the node on which it does. It is looked for among all.
+    #[must_use]
+    pub fn pod_named(&self, namespace: &str, name: &str) -> Option<(&Arc<PodInfo>, &Arc<str>)> {
+        let held = self.held.values().find(|held| held.pod.name == name && held.pod.namespace == namespace)?;
+        Some((&held.pod, &held.node))
+    }
+
     /// Whether the pod is known to be on this node, decided or confirmed, and as it is now.
     #[must_use]
     pub fn confirms(&self, pod: &PodInfo, node: &str) -> bool {

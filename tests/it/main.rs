@@ -19,6 +19,7 @@ mod churn;
 mod components;
 mod daemon_sets;
 mod deployments;
+mod explaining;
 mod fuzz;
 mod garbage;
 mod jobs;

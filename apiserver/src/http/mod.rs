@@ -204,6 +204,9 @@ async fn answer(app: &App, parts: Parts, body: Body, target: Target, account: &m
         }
         Target::Unknown => return Err(ApiError::no_resource()),
         Target::Nowhere => {
+            if let Some(asked) = connect::component::asked(path) {
+                return asked.answer(app, &parts, body).await;
+            }
             let Some(asked) = health::asked(path) else { return Ok(no_page()) };
             only_get(&parts.method)?;
             return Ok(asked.answer(app, query).await);

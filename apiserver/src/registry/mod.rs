@@ -108,6 +108,12 @@ enum Part {
 }
 
 impl Registry {
+    /// The components beside which it works.
+    #[must_use]
+    pub fn components(&self) -> &[Component] {
+        &self.components
+    }
+
     /// The registry of a table, whose writes take these steps, and beside which these components work.
     #[must_use]
     pub fn new(
