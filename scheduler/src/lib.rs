@@ -35,6 +35,7 @@ use crate::{
 pub mod amounts;
 mod bind;
 pub mod budget;
+pub mod census;
 pub mod cluster;
 pub mod configuration;
 pub mod cycle;
@@ -51,7 +52,9 @@ pub mod pod;
 pub mod preempt;
 pub mod profile;
 pub mod queue;
+pub mod relations;
 mod scheduler;
+pub mod service;
 pub mod snapshot;
 mod watch;
 

@@ -19,6 +19,7 @@ use crate::{
     cluster::{Cluster, Keyed, Kind, Mirror},
     namespace::NamespaceView,
     scheduler::{Input, Update},
+    service::ServiceView,
 };
 
 /// The watches of all kinds besides nodes and pods: their names, and the work.
@@ -27,6 +28,7 @@ pub(crate) fn mirrors(client: &Client, inputs: &mpsc::Sender<Input>) -> Vec<(&'s
     vec![
         ("namespaces", mirror::<NamespaceView, _>(all(), Kind::Namespace, |cluster| &mut cluster.namespaces)),
         ("poddisruptionbudgets", mirror::<BudgetView, _>(all(), Kind::PodDisruptionBudget, |cluster| &mut cluster.budgets)),
+        ("services", mirror::<ServiceView, _>(all(), Kind::Service, |cluster| &mut cluster.services)),
     ]
 }
 
