@@ -52,6 +52,7 @@ const DIFFERS: &[(&str, &str)] = &[
     ("tables: table PersistentVolume", VOLUMES),
     ("tables: table PersistentVolumeClaim", VOLUMES),
     ("tables: table StatefulSet", VOLUMES),
+    ("tables: table DaemonSet", "upstream counts its templates in a field, which is an annotation only where the whole object is shown"),
     ("tables: table Job", WORKLOADS),
     ("tables: table Pod", WORKLOADS),
 ];
