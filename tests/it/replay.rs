@@ -53,7 +53,6 @@ const DIFFERS: &[(&str, &str)] = &[
     ("tables: table PersistentVolumeClaim", VOLUMES),
     ("tables: table ControllerRevision", WORKLOADS),
     ("tables: table DaemonSet", WORKLOADS),
-    ("tables: table Job", WORKLOADS),
     ("tables: table Pod", WORKLOADS),
 ];
 /// What may differ and need not: controllers are faster or slower than the recorder's.
