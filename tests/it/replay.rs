@@ -53,7 +53,6 @@ const DIFFERS: &[(&str, &str)] = &[
     ("tables: table PersistentVolumeClaim", VOLUMES),
     ("tables: table StatefulSet", VOLUMES),
     ("tables: table DaemonSet", "upstream counts its templates in a field, which is an annotation only where the whole object is shown"),
-    ("tables: table Job", WORKLOADS),
     ("tables: table Pod", WORKLOADS),
 ];
 /// What may differ and need not: controllers are faster or slower than the recorder's.
