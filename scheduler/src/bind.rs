@@ -78,7 +78,8 @@ impl Hands {
             && let Err(error) = prebind::bind_volumes(&self.client, &pod, &node).await
         {
             tracing::debug!(%pod, %node, error = format!("{error:#}"), "the pod's volumes are not bound");
-            self.report(&pod, "SchedulerError", format!("running PreBind plugin \"VolumeBinding\": {error:#}")).await;
+            let message = format!("running PreBind plugin \"VolumeBinding\": {error:#}");
+            self.report(&pod, "SchedulerError", message, pod.nominated.as_deref()).await;
             return self.tell(Input::BindFailed(pod.uid.clone())).await;
         }
         let answer: Result<IgnoredAny, _> =
