@@ -3,7 +3,7 @@
 use std::{future::Future, io, net::SocketAddr, str::FromStr, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{Request, header},
 };
 use futures::future::join_all;
@@ -82,6 +82,13 @@ async fn ask(component: &Component) -> Checkup {
 
 /// What /healthz answers there: the code and the body. Or why there is no answer, in Go's words.
 async fn health(address: SocketAddr) -> Result<(u16, String), String> {
+    let (code, body) = fetch(&address.to_string(), &address.to_string(), "/healthz", LONGEST).await?;
+    Ok((code, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// What the program that listens at `address` answers to GET `path` when it is called `host`: the code and a body of at most
+/// `longest` bytes. Or why there is no answer, in Go's words.
+pub(crate) async fn fetch(address: &str, host: &str, path: &str, longest: usize) -> Result<(u16, Bytes), String> {
     let stream = TcpStream::connect(address).await.map_err(|error: io::Error| failure(address, &error))?;
     let words = |error: hyper::Error| if error.is_incomplete_message() { "EOF".to_owned() } else { error.to_string() };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
@@ -90,11 +97,11 @@ async fn health(address: SocketAddr) -> Result<(u16, String), String> {
             tracing::debug!(%error, "a checkup ended badly");
         }
     });
-    let request = Request::get("/healthz").header(header::HOST, address.to_string()).body(Body::empty());
+    let request = Request::get(path).header(header::HOST, host).body(Body::empty());
     let answer = sender.send_request(request.map_err(|error| error.to_string())?).await.map_err(words)?;
     let code = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|error| error.to_string())?;
-    Ok((code, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+    let body = Limited::new(answer.into_body(), longest).collect().await.map_err(|error| error.to_string())?;
+    Ok((code, body.to_bytes()))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod kinds;
 mod measure;
 pub mod registry;
 pub mod schema;
+pub mod stats;
 pub mod tokens;
 
 pub use config::{Admission, Args, Config};

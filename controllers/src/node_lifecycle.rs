@@ -294,9 +294,8 @@ fn taints(node: &Node, emptying: Emptying, now: Timestamp) -> Vec<Taint> {
     match condition_of(node, "Ready") {
         FALSE => (schedule, execute) = (vec![NOT_READY], Some(NOT_READY)),
         UNKNOWN => (schedule, execute) = (vec![UNREACHABLE], Some(UNREACHABLE)),
-        TRUE => {}
-        // Its kubelet has said nothing yet: the taint it was created with stays.
-        _ => schedule.push(NOT_READY),
+        // As long as its kubelet has said nothing, nothing is known against it either: the taint it was created with goes.
+        _ => {}
     }
     if emptying != Emptying::May {
         execute = None;
@@ -358,7 +357,7 @@ mod tests {
     fn taints_are_as_the_conditions() {
         let foreign = ("example.com/gpu", "NoSchedule");
         for (conditions, before, after) in [
-            (vec![], vec![(NOT_READY, NO_SCHEDULE)], vec![(NOT_READY, NO_SCHEDULE)]),
+            (vec![], vec![(NOT_READY, NO_SCHEDULE)], vec![]),
             (vec![("Ready", "True")], vec![(NOT_READY, NO_SCHEDULE), foreign], vec![foreign]),
             (vec![("Ready", "False")], vec![], vec![(NOT_READY, NO_SCHEDULE), (NOT_READY, NO_EXECUTE)]),
             (

@@ -7,7 +7,9 @@
 use std::borrow::Cow;
 
 use crate::{
+    census::Need,
     cluster::{Cluster, Kind},
+    node::NodeInfo,
     plugins::PLUGINS,
     pod::PodInfo,
     profile::Profile,
@@ -123,6 +125,8 @@ impl<'c> Score<'c> {
 pub enum Change<'a> {
     /// The node is new, or its labels, taints, capacity or cordon changed.
     Node(NodeRef<'a>),
+    /// The node is gone, and its pods with it.
+    NodeGone(&'a NodeInfo),
     /// The pod has come to the node.
     PodHere(NodeRef<'a>, &'a PodInfo),
     /// The pod is gone from the node or takes less of it.
@@ -135,6 +139,11 @@ pub enum Change<'a> {
 pub trait Plugin: Sync {
     /// Upstream's name of the plugin.
     fn name(&self) -> &'static str;
+
+    /// What it will look up in the node table for this pod and others like it, so that the answers are kept ready.
+    fn needs(&self, _case: Case<'_>) -> Vec<Need> {
+        Vec::new()
+    }
 
     /// What it has against nodes.
     fn filter<'c>(&self, _case: Case<'c>) -> Filter<'c> {
@@ -161,13 +170,13 @@ pub trait Plugin: Sync {
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
         match change {
             Change::Node(node) | Change::PodHere(node, _) | Change::PodGone(node, _) => self.filter(case).look(node).is_ok(),
-            Change::Other(_) => true,
+            Change::Other(_) | Change::NodeGone(_) => true,
         }
     }
 }
 
 /// A set of plugins, by their place in the list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PluginSet(u32);
 
 impl PluginSet {

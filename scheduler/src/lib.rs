@@ -35,6 +35,7 @@ use crate::{
 pub mod amounts;
 mod bind;
 pub mod budget;
+pub mod census;
 pub mod cluster;
 pub mod configuration;
 pub mod cycle;
@@ -52,9 +53,12 @@ mod prebind;
 pub mod preempt;
 pub mod profile;
 pub mod queue;
+pub mod relations;
 mod scheduler;
+pub mod service;
 pub mod snapshot;
 pub mod storage;
+mod utilization;
 mod watch;
 
 /// How many watch events may wait for the loop before the watches are slowed down.
@@ -119,6 +123,10 @@ pub const AGENT: &str = "kube-scheduler";
 /// # Errors
 /// As [`run`], and when another copy works in this one's place.
 pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks) -> Running {
+    // A wrong configuration is told at once, not when this copy's turn comes.
+    if let Err(error) = config.configuration() {
+        return Box::pin(async { Err(error.into()) });
+    }
     // Upstream speaks of the election, too, as the scheduler its pods name.
     let candidate = Candidate { lease: AGENT, component: Profile::DEFAULT_NAME };
     election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), tasks))
