@@ -19,18 +19,28 @@ fn wanting(name: &str, cpu: &str) -> String {
     pod(name, &json!({"containers": [{"name": "c", "image": "nginx", "resources": {"requests": {"cpu": cpu}}}]}))
 }
 
+/// A page without its layout: one space between words.
+fn squeezed(page: &str) -> String {
+    page.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
+}
+
 /// Waits until the page about a pod says this, and returns it without what depends on time.
 async fn page(world: &World, args: &[&str], wanted: &str) -> String {
     let args: Vec<&str> = ["explain-scheduling"].into_iter().chain(args.iter().copied()).collect();
     let page = wait_for(wanted, || async {
         let ran = world.ctl(&args);
         let page = ran.stdout();
-        if page.contains(wanted) { Ok(page) } else { Err(format!("{page}{}", ran.stderr())) }
+        if squeezed(&page).contains(wanted) { Ok(page) } else { Err(format!("{page}{}", ran.stderr())) }
     })
     .await;
     let timed =
         |line: &&str| !["Attempts:", "Waited:", "Waiting for:", "Next attempt:", "Woken by:"].iter().any(|key| line.starts_with(key));
     page.lines().filter(timed).map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// As [`page`], without its layout.
+async fn said(world: &World, args: &[&str], wanted: &str) -> String {
+    squeezed(&page(world, args, wanted).await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -50,14 +60,13 @@ async fn pods_that_wait_say_why() {
           k8s-node-1   NodeResourcesFit   Insufficient cpu   cannot help   a node with 100 cpu: this one has 8
           k8s-node-2   NodeResourcesFit   Insufficient cpu   cannot help   a node with 100 cpu: this one has 8
     "#]].assert_eq(&huge);
-    let choosy = page(&world, &["pod", "choosy"], "Pending: it waits for a change that helps").await;
+    let choosy = said(&world, &["pod", "choosy"], "Pending: it waits for a change that helps").await;
     assert!(
-        choosy.contains(
-            "k8s-node-2   NodeAffinity   node(s) didn't match Pod's node affinity/selector   cannot help   label the node disktype=ssd"
-        ),
+        choosy
+            .contains("k8s-node-2 NodeAffinity node(s) didn't match Pod's node affinity/selector cannot help label the node disktype=ssd"),
         "{choosy}"
     );
-    assert!(choosy.contains("Message:    0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."), "{choosy}");
+    assert!(choosy.contains("Message: 0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."), "{choosy}");
 
     // What helps it is told afterwards.
     world.kubectl(&["label", "node", "k8s-node-2", "disktype=ssd"]).success();
@@ -88,27 +97,27 @@ async fn a_placed_pod_says_why_there_and_what_if_changes_nothing() {
 
     let (taken, free) = if told["nodeName"] == "k8s-node-1" { ("k8s-node-1", "k8s-node-2") } else { ("k8s-node-2", "k8s-node-1") };
     world.ctl_with(&["apply", "-f", "-"], &wanting("second", "1")).success();
-    let second = page(&world, &["pod/second"], "Scheduled to").await;
-    assert!(second.contains(&format!("Status:     Scheduled to {free}\n")) && second.contains(&format!("\n* {free}   ")), "{second}");
+    let second = said(&world, &["pod/second"], "Scheduled to").await;
+    assert!(second.contains(&format!("Status: Scheduled to {free}\n")) && second.contains(&format!("\n* {free} ")), "{second}");
     assert!(
-        second.contains(&format!("\n  {taken}   ")) && second.contains("k8s-node-3   TaintToleration   node(s) had untolerated taint(s)\n"),
+        second.contains(&format!("\n{taken} ")) && second.contains("k8s-node-3 TaintToleration node(s) had untolerated taint(s)\n"),
         "{second}"
     );
 
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
         "selector": {"matchLabels": {"app": "web"}},
         "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "nginx", "resources": {"requests": {"cpu": "7500m"}}}]}}}});
-    let ran = world.ctl_with(&["explain-scheduling", "--what-if", "-f", "-"], &deployment.to_string()).success();
-    assert!(ran.contains("Pod:        default/web\n") && ran.contains("What if: it would wait"), "{ran}");
+    let ran = squeezed(&world.ctl_with(&["explain-scheduling", "--what-if", "-f", "-"], &deployment.to_string()).success());
+    assert!(ran.contains("Pod: default/web\n") && ran.contains("What if: it would wait"), "{ran}");
     assert!(ran.contains("k8s-node-3") && ran.contains("tolerate gpu=yes:NoSchedule, or take the taint off"), "{ran}");
-    let small = world.ctl_with(&["explain-scheduling", "--what-if", "-f", "-"], &wanting("first", "100m")).success();
-    assert!(small.contains("Pod:        default/first\n") && small.contains("What if: it would go to "), "{small}");
+    let small = squeezed(&world.ctl_with(&["explain-scheduling", "--what-if", "-f", "-"], &wanting("first", "100m")).success());
+    assert!(small.contains("Pod: default/first\n") && small.contains("What if: it would go to "), "{small}");
     assert_eq!(world.ctl(&["get", "pods", "-o", "name"]).success(), "pod/first\npod/second\n");
     assert!(world.ctl(&["get", "deployments"]).stderr().contains("No resources found"));
 
     // A workload's pods are explained under its name.
     world.ctl_with(&["apply", "-f", "-"], &deployment.to_string()).success();
-    let pods = page(&world, &["deployment/web"], "Pod:        default/web-").await;
+    let pods = said(&world, &["deployment/web"], "Pod: default/web-").await;
     assert!(pods.contains("Insufficient cpu"), "{pods}");
     let raw = world.kubectl(&["get", "--raw", "/components/kube-scheduler/explain/namespaces/default/pods/first"]).success();
     assert_eq!(serde_json::from_str::<Value>(&raw).expect("JSON")["nodeName"], told["nodeName"]);
@@ -136,7 +145,7 @@ async fn what_cannot_be_explained_is_said_in_one_line() {
 
     // A new scheduler knows where the pod is, and not why.
     world.ctl(&["start", "scheduler"]).success();
-    let again = page(&world, &["pod/web"], "how the node was chosen is not known here").await;
+    let again = said(&world, &["pod/web"], "how the node was chosen is not known here").await;
     assert!(again.contains("Scheduled to k8s-node-1\n"), "{again}");
 }
 
