@@ -37,6 +37,17 @@ impl Cluster {
         self.namespaces.synced() && self.storage.synced() && self.budgets.synced() && self.services.synced()
     }
 
+    /// Makes all copies complete, as they are.
+    #[cfg(test)]
+    pub(crate) fn complete(&mut self) {
+        self.namespaces.apply(Event::InitDone);
+        self.budgets.apply(Event::InitDone);
+        self.services.apply(Event::InitDone);
+        self.storage.claims.apply(Event::InitDone);
+        self.storage.volumes.apply(Event::InitDone);
+        self.storage.classes.apply(Event::InitDone);
+    }
+
     /// Gets ready for a decision about a pod, and for others like it. That makes decisions quick and changes none.
     pub fn prepare(&mut self, pod: &PodInfo, profile: &Profile) {
         let needs: Vec<_> = PLUGINS.iter().flat_map(|plugin| plugin.needs(Case { pod, cluster: self, profile })).collect();

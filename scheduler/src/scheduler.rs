@@ -340,17 +340,6 @@ mod tests {
     const NOW: Duration = Duration::ZERO;
     const LATER: Duration = Duration::from_secs(60);
 
-    /// Every kind besides nodes and pods is known.
-    fn rest_known(scheduler: &mut Scheduler) {
-        let Cluster { namespaces, budgets, services, storage, .. } = &mut scheduler.cluster;
-        namespaces.apply(Event::InitDone);
-        budgets.apply(Event::InitDone);
-        services.apply(Event::InitDone);
-        storage.claims.apply(Event::InitDone);
-        storage.volumes.apply(Event::InitDone);
-        storage.classes.apply(Event::InitDone);
-    }
-
     /// A synced scheduler with these nodes.
     fn scheduler(nodes: &[&str]) -> Scheduler {
         let mut scheduler = Scheduler::new(Configuration::default());
@@ -361,7 +350,7 @@ mod tests {
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
-        rest_known(&mut scheduler);
+        scheduler.cluster.complete();
         scheduler
     }
 
@@ -400,7 +389,7 @@ mod tests {
         assert!(!scheduler.is_ready());
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
         assert!(!scheduler.is_ready());
-        rest_known(&mut scheduler);
+        scheduler.cluster.complete();
         assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
     }
 

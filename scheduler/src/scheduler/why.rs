@@ -166,8 +166,7 @@ mod tests {
         scheduler.apply(Input::Node(Event::InitDone), Duration::ZERO);
         scheduler.apply(Input::Pod(Event::Init), Duration::ZERO);
         scheduler.apply(Input::Pod(Event::InitDone), Duration::ZERO);
-        scheduler.cluster.namespaces.apply(Event::InitDone);
-        scheduler.cluster.budgets.apply(Event::InitDone);
+        scheduler.cluster.complete();
         scheduler
     }
 
