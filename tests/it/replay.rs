@@ -70,7 +70,7 @@ const RBAC: &str = "there are no roles yet, for whoever asks may do everything";
 /// See [`DIFFERS`].
 const VOLUMES: &str = "no controller binds and protects volumes and claims yet";
 /// See [`DIFFERS`].
-const WORKLOADS: &str = "which pods there are hangs on what Jobs and volumes make of them";
+const WORKLOADS: &str = "which pods there are hangs on what volumes make of them";
 
 /// Where our answer differs from upstream's, if it does. What is read may take a while to become so.
 async fn differs(http: &Http, mask: &Mask, told: &mut Told, case: &Case) -> Option<String> {
