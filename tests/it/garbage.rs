@@ -3,7 +3,7 @@
 use mini_tests::{http::Http, wait_for};
 use serde_json::{Value, json};
 
-use crate::storage::{controlled, made};
+use crate::storage::controlled;
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
