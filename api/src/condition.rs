@@ -4,6 +4,7 @@
 
 use k8s_openapi::api::apps::v1::{DeploymentCondition, ReplicaSetCondition};
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscalerCondition;
+use k8s_openapi::api::batch::v1::JobCondition;
 use k8s_openapi::api::core::v1::{NamespaceCondition, NodeCondition, NodeStatus, PodCondition, PodStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as MetaCondition, Time};
 
@@ -44,8 +45,8 @@ macro_rules! conditions {
         }
     )+};
 }
-conditions!(DeploymentCondition, NamespaceCondition, NodeCondition, PodCondition, ReplicaSetCondition);
-conditions!(HorizontalPodAutoscalerCondition);
+conditions!(DeploymentCondition, HorizontalPodAutoscalerCondition, JobCondition, NamespaceCondition);
+conditions!(NodeCondition, PodCondition, ReplicaSetCondition);
 
 impl Condition for MetaCondition {
     fn kind(&self) -> &str {

@@ -8,9 +8,11 @@
 //! |---|---|
 //! | [`age`] | how long ago, as `kubectl` prints it (`4m12s`, `3d4h`) |
 //! | [`condition`] | finding and setting status conditions with true transition times |
+//! | [`cron`] | when a schedule is due, and what is none |
 //! | [`dial`] | how a connection that cannot be made is told |
 //! | [`duration`] | a length of time as Go writes it (`1m30s`) |
 //! | [`hash`] | the `pod-template-hash` of a pod template, and the hash of a ControllerRevision |
+//! | [`indexes`] | sets of indexes such as `1,3-5` |
 //! | [`name`] | which names, keys and values are valid, and what is said if they are not |
 //! | [`node_selector`] | which nodes a pod's selector and node affinity allow |
 //! | [`owner`] | controller owner references |
@@ -20,12 +22,15 @@
 //! | [`quota`] | what an object uses of a ResourceQuota, and whether it is within its scopes |
 //! | [`selector`] | label and field selectors: grammar, matching, canonical form |
 //! | [`taint`] | which tolerations tolerate which taints |
+//! | [`volume`] | which volume fits a claim, and how binding is told |
 
 pub mod age;
 pub mod condition;
+pub mod cron;
 pub mod dial;
 pub mod duration;
 pub mod hash;
+pub mod indexes;
 pub mod name;
 pub mod node_selector;
 pub mod owner;
@@ -35,3 +40,4 @@ pub mod quantity;
 pub mod quota;
 pub mod selector;
 pub mod taint;
+pub mod volume;

@@ -22,11 +22,41 @@ where
     members(owner, selector, |_| true, cache, writes).await
 }
 
+/// The same, where children carry a finalizer: who is adopted gets it, and who is released loses it.
+pub(crate) async fn tracked_children<O, K>(
+    owner: &O,
+    selector: Option<&LabelSelector>,
+    finalizer: &str,
+    cache: &Cache<K>,
+    writes: &Writes,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
+    K: Object + Resource<DynamicType = ()>,
+{
+    claimed(owner, selector, |_| true, Some(finalizer), cache, writes).await
+}
+
 /// The same, where a child must also be one that `belongs`.
 pub(crate) async fn members<O, K>(
     owner: &O,
     selector: Option<&LabelSelector>,
     belongs: impl Fn(&K) -> bool,
+    cache: &Cache<K>,
+    writes: &Writes,
+) -> Result<Vec<Arc<K>>>
+where
+    O: Resource<DynamicType = ()> + k8s_openapi::Metadata<Ty = ObjectMeta>,
+    K: Object + Resource<DynamicType = ()>,
+{
+    claimed(owner, selector, belongs, None, cache, writes).await
+}
+
+async fn claimed<O, K>(
+    owner: &O,
+    selector: Option<&LabelSelector>,
+    belongs: impl Fn(&K) -> bool,
+    finalizer: Option<&str>,
     cache: &Cache<K>,
     writes: &Writes,
 ) -> Result<Vec<Arc<K>>>
@@ -53,12 +83,12 @@ where
         }
     }
     let adopted = claims.adopt.iter().map(|child| async move {
-        let patch = reference(child.meta(), uid, Some(owner::controller_ref(owner)));
+        let patch = reference(child.meta(), uid, Some(owner::controller_ref(owner)), finalizer);
         writes.patch(resource, child.meta(), None, patch).await
     });
     together(adopted.collect()).await?;
     let released = claims.release.iter().map(|child| async move {
-        let released = writes.patch(resource, child.meta(), None, reference(child.meta(), uid, None)).await;
+        let released = writes.patch(resource, child.meta(), None, reference(child.meta(), uid, None, finalizer)).await;
         released.or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) })
     });
     together(released.collect()).await?;
@@ -141,12 +171,20 @@ fn claim<K: Resource>(matches: impl Fn(&K) -> bool, owner: &ObjectMeta, candidat
     claims
 }
 
-/// The merge patch that gives an orphan its controller, or that takes the reference to `owner` away.
-fn reference(meta: &ObjectMeta, owner: &str, controller: Option<OwnerReference>) -> Value {
+/// The merge patch that gives an orphan its controller, or that takes the reference to `owner` away; and so the finalizer, if there is one.
+fn reference(meta: &ObjectMeta, owner: &str, controller: Option<OwnerReference>, finalizer: Option<&str>) -> Value {
     let mut owners = meta.owner_references.clone().unwrap_or_default();
     owners.retain(|reference| reference.uid != owner);
+    let mut patch = json!({ "metadata": {} });
+    if let Some(finalizer) = finalizer {
+        let mut finalizers = meta.finalizers.clone().unwrap_or_default();
+        finalizers.retain(|other| other != finalizer);
+        finalizers.extend(controller.as_ref().map(|_| finalizer.to_owned()));
+        patch["metadata"]["finalizers"] = json!(finalizers);
+    }
     owners.extend(controller);
-    json!({ "metadata": { "ownerReferences": owners } })
+    patch["metadata"]["ownerReferences"] = json!(owners);
+    patch
 }
 
 #[cfg(test)]

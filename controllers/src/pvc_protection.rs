@@ -14,7 +14,12 @@ use crate::{
 
 const FINALIZER: &str = "kubernetes.io/pvc-protection";
 /// The index of pods by the claims their volumes name.
-const BY_CLAIM: &str = "claim";
+pub(crate) const BY_CLAIM: &str = "claim";
+
+/// The terms of [`BY_CLAIM`].
+pub(crate) fn claim_terms(pod: &Pod) -> Vec<String> {
+    claims_of(pod).map(|key| key.to_string()).collect()
+}
 
 /// Lets go of claims. Its keys are theirs.
 pub(crate) struct Reconciler {
@@ -31,7 +36,7 @@ impl Controller for Reconciler {
             change.new.as_ref().filter(|claim| concerns(&claim.metadata, FINALIZER)).map(|_| change.key())
         });
         let pods = setup.watch(freed);
-        pods.index(BY_CLAIM, |pod| claims_of(pod).map(|key| key.to_string()).collect());
+        pods.index(BY_CLAIM, claim_terms);
         Self { claims, pods }
     }
 

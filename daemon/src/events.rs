@@ -86,6 +86,13 @@ impl Recorder {
         Self { source: Arc::new(source), queue: self.queue.clone() }
     }
 
+    /// A recorder for another component on the same host. Both share one queue and one sender.
+    #[must_use]
+    pub fn of_component(&self, component: &str) -> Self {
+        let source = EventSource { component: Some(component.to_owned()), host: self.source.host.clone() };
+        Self { source: Arc::new(source), queue: self.queue.clone() }
+    }
+
     /// The component this recorder speaks for.
     #[must_use]
     pub fn component(&self) -> &str {

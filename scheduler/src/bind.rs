@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
 
 use crate::{
+    evict::Eviction,
     pod::{PodInfo, PodView},
     scheduler::Input,
 };
@@ -37,8 +38,19 @@ pub(crate) struct Hands {
 
 /// A pod, and the node it goes to.
 pub(crate) type BindJob = (Arc<PodInfo>, Arc<str>);
-/// A pod, and why it waits.
-pub(crate) type ReportJob = (Arc<PodInfo>, String);
+
+/// A pod that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    /// The pod.
+    pub(crate) pod: Arc<PodInfo>,
+    /// Why it waits.
+    pub(crate) message: String,
+    /// Where room is being made for it.
+    pub(crate) nominated: Option<Arc<str>>,
+    /// What has to be done for that.
+    pub(crate) eviction: Option<Eviction>,
+}
 
 impl Hands {
     /// Stores bindings, up to `in_flight` at once, until no more can come.
@@ -46,10 +58,15 @@ impl Hands {
         ReceiverStream::new(jobs).for_each_concurrent(in_flight, |(pod, node)| self.bind(pod, node)).await;
     }
 
-    /// Tells pods why they wait, until no more can come.
-    pub(crate) async fn report_all(self, jobs: mpsc::UnboundedReceiver<ReportJob>) {
+    /// Tells pods why they wait, and makes room for those for whom that was decided, until no more can come.
+    pub(crate) async fn report_all(self, jobs: mpsc::UnboundedReceiver<Report>) {
         let hands = &self;
-        let report = |(pod, message): ReportJob| async move { hands.report(&pod, "Unschedulable", message).await };
+        let report = |Report { pod, message, nominated, eviction }: Report| async move {
+            hands.report(&pod, "Unschedulable", message, nominated.as_deref()).await;
+            if let Some(eviction) = eviction {
+                hands.evict(&pod, eviction).await;
+            }
+        };
         UnboundedReceiverStream::new(jobs).for_each_concurrent(REPORTS_IN_FLIGHT, report).await;
     }
 
@@ -61,7 +78,7 @@ impl Hands {
         let outcome = match answer {
             Ok(_) => {
                 tracing::info!(%pod, %node, "bound");
-                self.recorder.normal_at(&pod.reference(), "Scheduled", format!("Successfully assigned {pod} to {node}"), chosen);
+                self.recorder_of(&pod).normal_at(&pod.reference(), "Scheduled", format!("Successfully assigned {pod} to {node}"), chosen);
                 Input::Bound(pod.uid.clone())
             }
             Err(error) => {
@@ -81,15 +98,15 @@ impl Hands {
             kube::Error::Api(status) => {
                 tracing::warn!(%pod, node, message = status.message, "binding rejected");
                 let message = format!("binding rejected: running Bind plugin \"DefaultBinder\": {}", status.message);
-                self.report(pod, "SchedulerError", message).await;
+                self.report(pod, "SchedulerError", message, pod.nominated.as_deref()).await;
             }
             error => tracing::warn!(%pod, node, %error, "the API server cannot be asked to bind"),
         }
     }
 
-    async fn report(&self, pod: &PodInfo, reason: &str, message: String) {
-        self.recorder.warning(&pod.reference(), "FailedScheduling", message.as_str());
-        let Some(patch) = status_patch(pod, reason, &message, clock::now()) else { return };
+    async fn report(&self, pod: &PodInfo, reason: &str, message: String, nominated: Option<&str>) {
+        self.recorder_of(pod).warning(&pod.reference(), "FailedScheduling", message.as_str());
+        let Some(patch) = status_patch(pod, reason, &message, nominated, clock::now()) else { return };
         match self.pods(pod).patch_status(&pod.name, &PatchParams::default(), &Patch::Strategic(patch)).await {
             Ok(_) => tracing::info!(%pod, reason, message, "unschedulable"),
             Err(kube::Error::Api(status)) if status.code == 409 => self.tell(Input::ReportOutdated(pod.uid.clone())).await,
@@ -98,11 +115,16 @@ impl Hands {
         }
     }
 
-    fn pods(&self, pod: &PodInfo) -> Api<PodView> {
+    /// Events about a pod come from its profile.
+    pub(crate) fn recorder_of(&self, pod: &PodInfo) -> Recorder {
+        self.recorder.of_component(&pod.scheduler)
+    }
+
+    pub(crate) fn pods(&self, pod: &PodInfo) -> Api<PodView> {
         Api::namespaced(self.client.clone(), &pod.namespace)
     }
 
-    async fn tell(&self, outcome: Input) {
+    pub(crate) async fn tell(&self, outcome: Input) {
         // It fails only when the scheduler has ended, and then nobody needs to know.
         let _ = self.inputs.send(outcome).await;
     }
@@ -120,21 +142,23 @@ fn binding(pod: &PodInfo, node: &str) -> Binding {
     }
 }
 
-/// The patch that gives a pod its condition, unless it has it already. It applies only to the state of the pod that was judged:
+/// The patch that gives a pod its condition and its nomination, unless it has them already. It applies only to the state of the pod that was judged:
 /// otherwise it could arrive after a later binding and deny it.
-fn status_patch(pod: &PodInfo, reason: &str, message: &str, now: Timestamp) -> Option<Value> {
+fn status_patch(pod: &PodInfo, reason: &str, message: &str, nominated: Option<&str>, now: Timestamp) -> Option<Value> {
     let before = pod.condition.as_ref().filter(|condition| condition.status == "False");
-    if before.is_some_and(|condition| condition.reason == reason && condition.message == message) {
+    let nominated = (nominated != pod.nominated.as_deref()).then_some(nominated);
+    if nominated.is_none() && before.is_some_and(|condition| condition.reason == reason && condition.message == message) {
         return None;
     }
     let mut condition = json!({"type": "PodScheduled", "status": "False", "reason": reason, "message": message});
     if before.is_none() {
         condition["lastTransitionTime"] = json!(Time(now));
     }
-    Some(json!({
-        "metadata": {"uid": &*pod.uid, "resourceVersion": pod.resource_version},
-        "status": {"conditions": [condition]},
-    }))
+    let mut status = json!({"conditions": [condition]});
+    if let Some(nominated) = nominated {
+        status["nominatedNodeName"] = json!(nominated);
+    }
+    Some(json!({"metadata": {"uid": &*pod.uid, "resourceVersion": pod.resource_version}, "status": status}))
 }
 
 #[cfg(test)]
@@ -157,7 +181,7 @@ mod tests {
             (Some(had("False", "other")), true, false),
             (Some(had("False", "m")), false, false),
         ] {
-            let patch = status_patch(&pod(before.clone()), "Unschedulable", "m", Timestamp::UNIX_EPOCH);
+            let patch = status_patch(&pod(before.clone()), "Unschedulable", "m", None, Timestamp::UNIX_EPOCH);
             assert_eq!(patch.is_some(), patched, "{before:?}");
             let transitioned = patch.is_some_and(|patch| !patch["status"]["conditions"][0]["lastTransitionTime"].is_null());
             assert_eq!(transitioned, transition, "{before:?}");
@@ -165,8 +189,24 @@ mod tests {
     }
 
     #[test]
+    fn a_nomination_is_written_or_cleared_when_it_changes() {
+        let condition = || Some(json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "m"}));
+        for (before, now, want) in [
+            (None, None, None),
+            (None, Some("n"), Some(json!("n"))),
+            (Some("n"), Some("n"), None),
+            (Some("n"), Some("o"), Some(json!("o"))),
+            (Some("n"), None, Some(json!(null))),
+        ] {
+            let pod = PodInfo { nominated: before.map(Into::into), ..pod(condition()) };
+            let patch = status_patch(&pod, "Unschedulable", "m", now, Timestamp::UNIX_EPOCH);
+            assert_eq!(patch.map(|patch| patch["status"]["nominatedNodeName"].clone()), want, "{before:?} {now:?}");
+        }
+    }
+
+    #[test]
     fn the_patch_is_for_the_judged_state_only() {
-        let patch = status_patch(&pod(None), "Unschedulable", "m", Timestamp::UNIX_EPOCH).unwrap();
+        let patch = status_patch(&pod(None), "Unschedulable", "m", None, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(patch["metadata"], json!({"uid": "a", "resourceVersion": "7"}));
         assert_eq!(patch["status"]["conditions"][0]["lastTransitionTime"], "1970-01-01T00:00:00Z");
     }

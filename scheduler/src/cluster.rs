@@ -9,7 +9,8 @@ use std::{
 use kube::runtime::watcher::Event;
 
 use crate::{
-    framework::Case, namespace::NamespaceInfo, plugins::PLUGINS, pod::PodInfo, profile::Profile, service::ServiceInfo, snapshot::Snapshot,
+    budget::BudgetInfo, framework::Case, namespace::NamespaceInfo, nomination::Nominations, plugins::PLUGINS, pod::PodInfo,
+    profile::Profile, service::ServiceInfo, snapshot::Snapshot,
 };
 
 /// The cluster as the scheduler knows it.
@@ -17,17 +18,21 @@ use crate::{
 pub struct Cluster {
     /// The nodes, and the pods on them.
     pub nodes: Snapshot,
+    /// The pods for which room is being made.
+    pub nominations: Nominations,
     /// The namespaces, whose labels select pods by theirs.
     pub namespaces: Mirror<NamespaceInfo>,
     /// The Services, whose pods are spread.
     pub services: Mirror<ServiceInfo>,
+    /// The PodDisruptionBudgets, which preemption respects where it can.
+    pub budgets: Mirror<BudgetInfo>,
 }
 
 impl Cluster {
     /// Whether all copies beside the node table were complete at least once.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.namespaces.synced() && self.services.synced()
+        self.namespaces.synced() && self.services.synced() && self.budgets.synced()
     }
 
     /// Gets ready for a decision about a pod, and for others like it. That makes decisions quick and changes none.
@@ -44,6 +49,8 @@ pub enum Kind {
     Namespace,
     /// A Service.
     Service,
+    /// A PodDisruptionBudget.
+    PodDisruptionBudget,
 }
 
 /// `metadata.namespace` (empty where there is none) and `metadata.name`.

@@ -1,9 +1,11 @@
 //! The choice itself, as a pure function: which node for this pod, or why none. Filter until enough nodes are found, score those,
 //! take one of the best. Time does not matter here, and chance is an argument.
 
+use std::collections::HashMap;
+
 use crate::{
-    diagnosis::{Diagnosis, Preemption, Reasons},
-    framework::{Case, Filter, PluginSet, Reason, Refusal},
+    diagnosis::Diagnosis,
+    framework::{Case, Filter, Refusal},
     plugins::PLUGINS,
 };
 
@@ -50,10 +52,19 @@ pub struct Placement {
     pub evaluated: usize,
 }
 
+/// Nodes that are refused because of pods that are nominated to them: by row, the plugin that refuses it, and why.
+pub type Claims = HashMap<usize, (usize, Refusal)>;
+
 /// Chooses a node for a pod.
 #[must_use]
 pub fn schedule(case: Case<'_>, draw: Draw) -> Outcome {
-    let search = Search::run(case, draw.start);
+    schedule_beside(case, draw, &Claims::default())
+}
+
+/// Chooses a node for a pod, but none of those that others claim.
+#[must_use]
+pub fn schedule_beside(case: Case<'_>, draw: Draw, claims: &Claims) -> Outcome {
+    let search = Search::run(case, draw.start, claims);
     let next_start = search.next_start;
     if search.feasible.is_empty() {
         return Outcome { decision: Decision::Refuse(search.diagnose(case)), next_start };
@@ -65,6 +76,18 @@ pub fn schedule(case: Case<'_>, draw: Draw) -> Outcome {
         _ => best(&search.feasible, &totals(case, &search.feasible), draw.random),
     };
     Outcome { decision: Decision::Place(Placement { row, score, feasible, evaluated }), next_start }
+}
+
+/// Whether one node would do.
+///
+/// # Errors
+/// The place of the first plugin that refuses it, and why.
+pub fn look(case: Case<'_>, row: usize) -> Result<(), (usize, Refusal)> {
+    let node = case.cluster.nodes.node(row);
+    for index in &case.profile.filters {
+        PLUGINS[*index].filter(case).look(node).map_err(|refusal| (*index, refusal))?;
+    }
+    Ok(())
 }
 
 /// The first half of a cycle: who would do, and who refused.
@@ -80,7 +103,7 @@ struct Search {
 }
 
 impl Search {
-    fn run(case: Case<'_>, start: usize) -> Self {
+    fn run(case: Case<'_>, start: usize, claims: &Claims) -> Self {
         let mut search = Self { feasible: Vec::new(), refused: Vec::new(), refused_all: None, narrowed_by: None, next_start: start };
         let mut filters = Vec::with_capacity(PLUGINS.len());
         for index in &case.profile.filters {
@@ -101,7 +124,7 @@ impl Search {
         if let Some((index, names)) = narrow {
             search.narrowed_by = Some(index);
             for row in names.iter().filter_map(|name| table.row_of(name)) {
-                search.look_at(case, &filters, row);
+                search.look_at(case, &filters, claims, row);
             }
             return search;
         }
@@ -113,7 +136,7 @@ impl Search {
         let start = start % nodes;
         let mut looked_at = 0;
         for row in (start..nodes).chain(0..start) {
-            search.look_at(case, &filters, row);
+            search.look_at(case, &filters, claims, row);
             looked_at += 1;
             if search.feasible.len() == wanted {
                 break;
@@ -123,7 +146,11 @@ impl Search {
         search
     }
 
-    fn look_at(&mut self, case: Case<'_>, filters: &[(usize, Filter<'_>)], row: usize) {
+    fn look_at(&mut self, case: Case<'_>, filters: &[(usize, Filter<'_>)], claims: &Claims, row: usize) {
+        if let Some((index, refusal)) = claims.get(&row) {
+            self.refused.push((row, *index, refusal.clone()));
+            return;
+        }
         let node = case.cluster.nodes.node(row);
         for (index, filter) in filters {
             if let Err(refusal) = filter.look(node) {
@@ -136,36 +163,28 @@ impl Search {
 
     /// Puts the refusals of all nodes into words.
     fn diagnose(self, case: Case<'_>) -> Diagnosis {
-        let Case { pod, cluster, .. } = case;
-        let nodes = cluster.nodes.len();
-        let (mut reasons, mut useless, mut refused_by) = (Reasons::default(), Reasons::default(), PluginSet::default());
-        let not_helpful = Reason::from("Preemption is not helpful for scheduling");
-        let no_victims = Reason::from("No preemption victims found for incoming pod");
+        let nodes = case.cluster.nodes.len();
+        let mut diagnosis = Diagnosis { nodes, ..Diagnosis::default() };
         for (row, index, refusal) in &self.refused {
-            refused_by.insert(*index);
-            refusal.reasons.iter().for_each(|reason| reasons.add(reason, 1));
-            if !refusal.resolvable {
-                useless.add(&not_helpful, 1);
-            } else if cluster.nodes.node(*row).pods().iter().all(|other| other.wants.priority >= pod.wants.priority) {
-                useless.add(&no_victims, 1);
-            } else {
-                // There are pods to evict, but it was not done: then upstream repeats the reasons.
-                refusal.reasons.iter().for_each(|reason| useless.add(reason, 1));
+            diagnosis.refused_by.insert(*index);
+            refusal.reasons.iter().for_each(|reason| diagnosis.reasons.add(reason, 1));
+            if refusal.resolvable {
+                diagnosis.resolvable.push(*row);
             }
         }
-        if let Some((index, refusal)) = &self.refused_all {
-            refused_by.insert(*index);
-            refusal.reasons.iter().for_each(|reason| reasons.add(reason, nodes));
-            useless.add(&not_helpful, nodes);
+        if let Some((index, refusal)) = self.refused_all {
+            diagnosis.refused_by.insert(index);
+            if refusal.resolvable {
+                diagnosis.resolvable = (0..nodes).collect();
+            }
+            diagnosis.of_all = Some(refusal.reasons.join(", "));
         }
         if let Some(index) = self.narrowed_by {
-            let others = nodes - self.refused.len();
-            refused_by.insert(index);
-            reasons.add(&format!("node(s) didn't satisfy plugin(s) [{}]", PLUGINS[index].name()).into(), others);
-            useless.add(&not_helpful, others);
+            diagnosis.refused_by.insert(index);
+            let others = format!("node(s) didn't satisfy plugin(s) [{}]", PLUGINS[index].name());
+            diagnosis.reasons.add(&others.into(), nodes - self.refused.len());
         }
-        let preemption = if pod.wants.never_preempts { Preemption::Never } else { Preemption::Useless(useless) };
-        Diagnosis { nodes, reasons, preemption, refused_by }
+        diagnosis
     }
 }
 
@@ -214,6 +233,8 @@ mod tests {
         framework::testing::{node, pod},
         node::NodeInfo,
         pod::PodInfo,
+        preempt,
+        profile::Profile,
     };
 
     /// One cycle in a cluster.
@@ -248,7 +269,10 @@ mod tests {
 
     fn refused(cluster: &Cluster, pod: &PodInfo, want: Expect) {
         match schedule(cluster, pod, Draw::default()).decision {
-            Decision::Refuse(diagnosis) => want.assert_eq(&diagnosis.to_string()),
+            Decision::Refuse(mut diagnosis) => {
+                preempt::preempt(&mut cluster.clone(), pod, Profile::standard(), &mut diagnosis, 0);
+                want.assert_eq(&diagnosis.to_string());
+            }
             Decision::Place(placement) => panic!("placed: {placement:?}"),
         }
     }
@@ -302,22 +326,6 @@ mod tests {
     fn no_nodes() {
         refused(&Cluster::default(), &pod("p"), expect!["no nodes available to schedule pods"]);
         refused(&Cluster::default(), &on_node("n"), expect!["no nodes available to schedule pods"]);
-    }
-
-    #[test]
-    fn where_pods_of_lower_priority_run_the_reason_is_repeated() {
-        let mut cluster = Cluster::default();
-        cluster.nodes.apply_node(node("n"));
-        cluster.nodes.place(Arc::new(wanting("a", 3000)), &"n".into());
-        let mut pod = wanting("p", 2000);
-        pod.wants.priority = 1;
-        refused(
-            &cluster,
-            &pod,
-            expect![
-                "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Insufficient cpu."
-            ],
-        );
     }
 
     #[test]

@@ -33,22 +33,33 @@ impl fmt::Display for Reasons {
 }
 
 /// What looking for pods to evict came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Preemption {
+    /// Nobody has looked.
+    #[default]
+    Untried,
     /// The pod's policy is to evict nobody.
     Never,
+    /// Pods that were evicted for it are still there.
+    Waiting,
+    /// Pods are being evicted.
+    Found,
     /// It helps on no node, for these reasons.
     Useless(Reasons),
 }
 
 /// Why a pod was not scheduled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnosis {
     /// How many nodes there are.
     pub nodes: usize,
     /// Why they were refused.
     pub reasons: Reasons,
-    /// Why preemption does not help.
+    /// Why all were refused at once, unseen.
+    pub of_all: Option<String>,
+    /// The rows of the nodes where removing other pods could help.
+    pub resolvable: Vec<usize>,
+    /// What preemption came to.
     pub preemption: Preemption,
     /// Who refused: the plugins to ask whether a change may help.
     pub refused_by: PluginSet,
@@ -56,14 +67,24 @@ pub struct Diagnosis {
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { nodes, reasons, preemption, .. } = self;
+        let Self { nodes, reasons, of_all, preemption, .. } = self;
         if *nodes == 0 {
             return f.write_str("no nodes available to schedule pods");
         }
-        write!(f, "0/{nodes} nodes are available: {reasons}. no new claims to deallocate, preemption: ")?;
+        match of_all {
+            Some(reason) => write!(f, "0/{nodes} nodes are available: {reason}.")?,
+            None => write!(f, "0/{nodes} nodes are available: {reasons}.")?,
+        }
         match preemption {
-            Preemption::Never => f.write_str("not eligible due to preemptionPolicy=Never."),
-            Preemption::Useless(reasons) => write!(f, "0/{nodes} nodes are available: {reasons}."),
+            // An attempt that succeeds says nothing, not even that there were no claims.
+            Preemption::Found => return Ok(()),
+            _ => f.write_str(" no new claims to deallocate")?,
+        }
+        match preemption {
+            Preemption::Untried | Preemption::Found => Ok(()),
+            Preemption::Never => f.write_str(", preemption: not eligible due to preemptionPolicy=Never."),
+            Preemption::Waiting => f.write_str(", preemption: not eligible due to a terminating pod on the nominated node."),
+            Preemption::Useless(reasons) => write!(f, ", preemption: 0/{nodes} nodes are available: {reasons}."),
         }
     }
 }
@@ -83,14 +104,28 @@ mod tests {
     }
 
     #[test]
-    fn no_preemption_by_policy() {
-        let diagnosis = Diagnosis {
-            nodes: 1,
-            reasons: reasons(&[("Insufficient cpu", 1)]),
-            preemption: Preemption::Never,
-            refused_by: PluginSet::default(),
-        };
-        let want = "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.";
+    fn the_sentence_ends_with_what_preemption_came_to() {
+        let useless = Preemption::Useless(reasons(&[("Preemption is not helpful for scheduling", 1)]));
+        for (preemption, want) in [
+            (Preemption::Untried, ". no new claims to deallocate"),
+            (Preemption::Never, ". no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never."),
+            (
+                Preemption::Waiting,
+                ". no new claims to deallocate, preemption: not eligible due to a terminating pod on the nominated node.",
+            ),
+            (Preemption::Found, "."),
+            (useless, ". no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."),
+        ] {
+            let diagnosis = Diagnosis { nodes: 1, reasons: reasons(&[("Insufficient cpu", 1)]), preemption, ..Diagnosis::default() };
+            assert_eq!(diagnosis.to_string(), format!("0/1 nodes are available: 1 Insufficient cpu{want}"));
+        }
+    }
+
+    #[test]
+    fn what_refuses_all_nodes_is_said_once() {
+        let of_all = Some("pod has unbound immediate PersistentVolumeClaims".to_owned());
+        let diagnosis = Diagnosis { nodes: 3, of_all, ..Diagnosis::default() };
+        let want = "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. no new claims to deallocate";
         assert_eq!(diagnosis.to_string(), want);
     }
 }

@@ -7,6 +7,8 @@
 //!
 //! This room must not know how objects are stored, what controllers want, or what a kubelet does with a bound pod.
 
+use std::path::PathBuf;
+
 use kube::{Api, Client};
 use mini_daemon::{
     clock, connect,
@@ -22,7 +24,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bind::{BindJob, Hands, ReportJob},
+    bind::{BindJob, Hands, Report},
+    configuration::Configuration,
     node::NodeView,
     pod::PodView,
     profile::Profile,
@@ -31,16 +34,22 @@ use crate::{
 
 pub mod amounts;
 mod bind;
+pub mod budget;
 pub mod census;
 pub mod cluster;
+pub mod configuration;
 pub mod cycle;
 pub mod diagnosis;
+mod evict;
+pub mod extension;
 pub mod framework;
 mod meta;
 pub mod namespace;
 pub mod node;
+pub mod nomination;
 pub mod plugins;
 pub mod pod;
+pub mod preempt;
 pub mod profile;
 pub mod queue;
 pub mod relations;
@@ -74,8 +83,12 @@ pub struct Args {
 #[derive(clap::Args, Clone, Debug)]
 pub struct Config {
     /// The pods to look after are those with this `spec.schedulerName`; also the source of their Events.
-    #[arg(long, value_name = "NAME", default_value = Profile::DEFAULT_NAME)]
+    #[arg(long, value_name = "NAME", default_value = Profile::DEFAULT_NAME, conflicts_with = "config")]
     pub scheduler_name: String,
+    /// A KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1): profiles, their plugins and what those are told. How to reach
+    /// the API server is said by flags.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How many bindings may be on their way at once.
     #[arg(long, value_name = "N", default_value_t = Config::BIND_WORKERS, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub bind_workers: usize,
@@ -83,11 +96,19 @@ pub struct Config {
 
 impl Config {
     const BIND_WORKERS: usize = 64;
+
+    /// What the file says; without one, upstream's defaults for one scheduler name.
+    fn configuration(&self) -> Result<Configuration, configuration::Error> {
+        match &self.config {
+            Some(file) => Configuration::load(file),
+            None => Ok(Configuration { profiles: vec![Profile::named(&self.scheduler_name)], ..Configuration::default() }),
+        }
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { scheduler_name: Profile::DEFAULT_NAME.to_owned(), bind_workers: Self::BIND_WORKERS }
+        Self { scheduler_name: Profile::DEFAULT_NAME.to_owned(), config: None, bind_workers: Self::BIND_WORKERS }
     }
 }
 
@@ -107,12 +128,13 @@ pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks
 /// Schedules pods until the token of `tasks` is cancelled. Outages of the API server are waited out.
 ///
 /// # Errors
-/// When a task dies, which would be a defect.
+/// When the configuration file is wrong, or a task dies, which would be a defect.
 pub fn run(client: Client, config: Config, tasks: Tasks) -> Running {
     Box::pin(start(client, config, tasks))
 }
 
 async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Result<()> {
+    let configuration = config.configuration()?;
     let token = tasks.token();
     token.run_until_cancelled(connect::wait_ready(&client)).await.transpose()?;
     let (inputs, received) = mpsc::channel(INPUTS);
@@ -131,7 +153,7 @@ async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Resu
     tasks.spawn("watch of pods", until(token.clone(), watch_pods));
     tasks.spawn("binding", until(token.clone(), hands.clone().bind_all(bind_jobs, config.bind_workers)));
     tasks.spawn("reporting", until(token.clone(), hands.report_all(report_jobs)));
-    tasks.spawn("scheduling", until(token, drive(Scheduler::new(vec![Profile::named(&config.scheduler_name)]), received, binds, reports)));
+    tasks.spawn("scheduling", until(token, drive(Scheduler::new(configuration), received, binds, reports)));
     tasks.join().await
 }
 
@@ -152,7 +174,7 @@ async fn drive(
     mut scheduler: Scheduler,
     mut inputs: mpsc::Receiver<Input>,
     binds: mpsc::Sender<BindJob>,
-    reports: mpsc::UnboundedSender<ReportJob>,
+    reports: mpsc::UnboundedSender<Report>,
 ) {
     let started = Instant::now();
     let mut batch = Vec::with_capacity(INPUTS);
@@ -172,7 +194,7 @@ async fn drive(
                 let Ok(slot) = slot else { return };
                 let reported = match scheduler.schedule_one(started.elapsed(), clock::random()) {
                     Some(Work::Bind(pod, node)) => { slot.send((pod, node)); Ok(()) },
-                    Some(Work::Report(pod, message)) => reports.send((pod, message)),
+                    Some(Work::Report(report)) => reports.send(report),
                     None => Ok(()),
                 };
                 if reported.is_err() {

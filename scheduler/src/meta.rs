@@ -13,6 +13,7 @@ struct Meta {
     namespace: Option<String>,
     uid: Option<String>,
     resource_version: Option<String>,
+    generation: Option<i64>,
     deletion_timestamp: Option<Time>,
     labels: Option<BTreeMap<String, String>>,
     owner_references: Option<Vec<OwnerReference>>,
@@ -26,6 +27,7 @@ pub(crate) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectM
         namespace: meta.namespace,
         uid: meta.uid,
         resource_version: meta.resource_version,
+        generation: meta.generation,
         deletion_timestamp: meta.deletion_timestamp,
         labels: meta.labels,
         owner_references: meta.owner_references,
@@ -33,9 +35,12 @@ pub(crate) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectM
     })
 }
 
-/// Lets `kube` list and watch a view of a core kind.
+/// Lets `kube` list and watch a view of a kind: a core one, or one of the group and version that are given.
 macro_rules! view_of {
     ($view:ty, $kind:literal, $plural:literal, $scope:ty) => {
+        $crate::meta::view_of!($view, "v1", $kind, $plural, $scope);
+    };
+    ($view:ty, $api:literal, $kind:literal, $plural:literal, $scope:ty) => {
         impl kube::Resource for $view {
             type DynamicType = ();
             type Scope = $scope;
@@ -44,10 +49,10 @@ macro_rules! view_of {
                 $kind.into()
             }
             fn group((): &()) -> std::borrow::Cow<'_, str> {
-                "".into()
+                $api.split_once('/').map_or("", |(group, _)| group).into()
             }
             fn version((): &()) -> std::borrow::Cow<'_, str> {
-                "v1".into()
+                $api.split_once('/').map_or($api, |(_, version)| version).into()
             }
             fn plural((): &()) -> std::borrow::Cow<'_, str> {
                 $plural.into()

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use jiff::Timestamp;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::core::v1::{
@@ -10,7 +11,7 @@ use k8s_openapi::{
     },
     apimachinery::pkg::{
         api::resource::Quantity,
-        apis::meta::v1::{ObjectMeta, OwnerReference},
+        apis::meta::v1::{ObjectMeta, OwnerReference, Time},
     },
 };
 use mini_api::pod;
@@ -93,10 +94,18 @@ struct RequiredView {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Status {
     phase: Option<String>,
+    nominated_node_name: Option<String>,
+    start_time: Option<Time>,
     conditions: Option<Vec<Condition>>,
 }
+
+/// The condition of a pod that has to leave for no fault of its own.
+pub const DISRUPTION_TARGET: &str = "DisruptionTarget";
+/// The reason of that condition when it leaves for a more important pod.
+pub const PREEMPTION_BY_SCHEDULER: &str = "PreemptionByScheduler";
 
 /// A condition of a pod, without its times.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -129,6 +138,8 @@ pub struct PodInfo {
     pub name: String,
     /// `metadata.resourceVersion` of the state this was read from.
     pub resource_version: String,
+    /// `metadata.generation` of that state.
+    pub generation: Option<i64>,
     /// `spec.nodeName`, once it is set.
     pub node: Option<Arc<str>>,
     /// `spec.schedulerName`: who is to schedule it.
@@ -137,8 +148,14 @@ pub struct PodInfo {
     pub gated: bool,
     /// It is being deleted.
     pub terminating: bool,
+    /// It is being deleted to make room for a more important pod.
+    pub preempted: bool,
     /// It has run to its end and holds nothing.
     pub finished: bool,
+    /// `status.startTime`.
+    pub started: Option<Timestamp>,
+    /// `status.nominatedNodeName`: where room is being made for it.
+    pub nominated: Option<Arc<str>>,
     /// `metadata.labels`.
     pub labels: BTreeMap<String, String>,
     /// `metadata.uid` of the ReplicaSet, StatefulSet or ReplicationController that made it.
@@ -207,7 +224,7 @@ impl Wants {
 impl PodInfo {
     /// All of it that the node table counts.
     pub(crate) fn as_counted(&self) -> impl PartialEq + '_ {
-        (&self.wants, &self.labels, self.terminating)
+        (&self.wants, &self.labels, &self.made_by, self.terminating)
     }
 
     /// A reference to the pod, for Events.
@@ -235,20 +252,29 @@ impl From<PodView> for PodInfo {
     fn from(view: PodView) -> Self {
         let PodView { metadata, mut spec, status } = view;
         let namespace = metadata.namespace.unwrap_or_default();
+        let terminating = metadata.deletion_timestamp.is_some();
+        let conditions = status.conditions.unwrap_or_default();
+        let preempted = |condition: &Condition| {
+            condition.kind == DISRUPTION_TARGET && condition.status == "True" && condition.reason == PREEMPTION_BY_SCHEDULER
+        };
         Self {
             uid: metadata.uid.unwrap_or_default().into(),
             name: metadata.name.unwrap_or_default(),
             resource_version: metadata.resource_version.unwrap_or_default(),
+            generation: metadata.generation,
             node: spec.node_name.take().filter(|name| !name.is_empty()).map(Into::into),
             scheduler: spec.scheduler_name.take().unwrap_or_else(|| "default-scheduler".to_owned()),
             gated: spec.scheduling_gates.as_ref().is_some_and(|gates| !gates.is_empty()),
-            terminating: metadata.deletion_timestamp.is_some(),
+            terminating,
+            preempted: terminating && conditions.iter().any(preempted),
+            started: status.start_time.map(|time| time.0),
+            nominated: status.nominated_node_name.filter(|name| !name.is_empty()).map(Into::into),
             finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             made_by: metadata.owner_references.into_iter().flatten().find_map(maker),
             wants: spec.wants(&namespace),
             namespace,
             labels: metadata.labels.unwrap_or_default(),
-            condition: status.conditions.unwrap_or_default().into_iter().find(|condition| condition.kind == "PodScheduled"),
+            condition: conditions.into_iter().find(|condition| condition.kind == "PodScheduled"),
         }
     }
 }
@@ -427,11 +453,13 @@ mod tests {
         let view = json!({
             "metadata": {"name": "web", "namespace": "default", "uid": "u", "deletionTimestamp": "2026-11-20T10:00:00Z"},
             "spec": {"nodeName": "n1", "schedulerName": "mine", "priority": 7, "preemptionPolicy": "Never", "schedulingGates": [{"name": "g"}]},
-            "status": {"phase": "Failed", "conditions": [{"type": "Ready", "status": "True"},
+            "status": {"phase": "Failed", "startTime": "2026-11-20T09:00:00Z", "nominatedNodeName": "n2", "conditions": [{"type": "Ready", "status": "True"},
+                {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"},
                 {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "m", "lastProbeTime": null}]}
         });
         let pod = PodInfo::from(serde_json::from_value::<PodView>(view).unwrap());
         assert_eq!((pod.node.as_deref(), pod.scheduler.as_str()), (Some("n1"), "mine"));
+        assert!(pod.started.is_some() && pod.preempted && pod.nominated.as_deref() == Some("n2"));
         assert!(pod.gated && pod.terminating && pod.finished && pod.wants.never_preempts);
         assert_eq!((pod.wants.priority, pod.condition.unwrap().message.as_str()), (7, "m"));
     }

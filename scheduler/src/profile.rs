@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use k8s_openapi::api::core::v1::{NodeAffinity, TopologySpreadConstraint};
 
-use crate::plugins::PLUGINS;
+use crate::{
+    extension::{Point, extends},
+    plugins::PLUGINS,
+};
 
 /// How pods of one scheduler name are scheduled.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,13 +49,18 @@ impl Default for Profile {
     fn default() -> Self {
         Self {
             scheduler_name: Self::DEFAULT_NAME.to_owned(),
-            filters: (0..PLUGINS.len()).collect(),
-            scorers: PLUGINS.iter().enumerate().map(|(index, plugin)| (index, plugin.weight())).collect(),
+            filters: extending(Point::Filter).collect(),
+            scorers: extending(Point::Score).map(|index| (index, PLUGINS[index].weight())).collect(),
             preempts: true,
             percentage_of_nodes_to_score: 0,
             args: PluginArgs::default(),
         }
     }
+}
+
+/// The plugins that take part at a point by default, by their place.
+fn extending(point: Point) -> impl Iterator<Item = usize> {
+    (0..PLUGINS.len()).filter(move |index| extends(PLUGINS[*index].name(), point))
 }
 
 /// What a profile tells its plugins, by plugin. The defaults are upstream's.
@@ -164,7 +172,8 @@ mod tests {
     #[test]
     fn every_plugin_takes_part_by_default() {
         let profile = Profile::standard();
-        assert_eq!((profile.filters.len(), profile.scorers.len()), (PLUGINS.len(), PLUGINS.len()));
+        let taking_part = |index| profile.filters.contains(&index) || profile.scorers.iter().any(|(other, _)| *other == index);
+        assert!((0..PLUGINS.len()).all(taking_part));
         let weight = |name| profile.scorers.iter().find(|(index, _)| PLUGINS[*index].name() == name).map(|(_, weight)| *weight);
         assert_eq!((weight("TaintToleration"), weight("NodeAffinity"), weight("NodeResourcesFit")), (Some(3), Some(2), Some(1)));
     }

@@ -13,10 +13,21 @@ use crate::{
     pod::{PodInfo, Uid},
 };
 
-/// How long a pod that failed once waits at least.
-pub const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
-/// How long a pod that failed often waits at least.
-pub const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// How long pods wait at least that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// Once.
+    pub initial: Duration,
+    /// Often.
+    pub max: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { initial: Duration::from_secs(1), max: Duration::from_secs(10) }
+    }
+}
+
 /// How long a pod stays unschedulable, if nothing happens, before it is tried anyway.
 pub const FLUSH_AFTER: Duration = Duration::from_mins(5);
 
@@ -33,6 +44,7 @@ pub struct Queue {
     /// The same, by who refused them: a change is held against those only that may be helped by it.
     refused: BTreeMap<PluginSet, BTreeSet<(Duration, Uid)>>,
     arrivals: u64,
+    patience: Backoff,
 }
 
 /// Higher priority first, then whoever came first.
@@ -65,6 +77,12 @@ pub struct Attempt {
 }
 
 impl Queue {
+    /// An empty queue in which failed pods wait so long.
+    #[must_use]
+    pub fn new(patience: Backoff) -> Self {
+        Self { patience, ..Self::default() }
+    }
+
     /// How many pods wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -183,7 +201,7 @@ impl Queue {
     /// Puts a pod where it belongs: behind its gates, into backoff, or straight into its turn.
     fn insert(&mut self, pod: Arc<PodInfo>, attempts: u32, failed_at: Duration, now: Duration) {
         let uid = pod.uid.clone();
-        let due = failed_at + backoff(attempts);
+        let due = failed_at + self.patience.after(attempts);
         let place = if pod.gated {
             Place::Gated
         } else if due > now {
@@ -228,11 +246,13 @@ fn no_longer_refused(refused: &mut BTreeMap<PluginSet, BTreeSet<(Duration, Uid)>
     }
 }
 
-/// How long to wait after so many failures.
-fn backoff(attempts: u32) -> Duration {
-    match attempts.checked_sub(1) {
-        None => Duration::ZERO,
-        Some(doublings) => INITIAL_BACKOFF.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_BACKOFF),
+impl Backoff {
+    /// How long to wait after so many failures.
+    fn after(self, attempts: u32) -> Duration {
+        match attempts.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(doublings) => self.initial.saturating_mul(2_u32.saturating_pow(doublings)).min(self.max),
+        }
     }
 }
 

@@ -10,11 +10,17 @@ use std::{
 use kube::runtime::watcher::Event;
 
 use crate::{
+    bind::Report,
     cluster::{Cluster, Kind},
-    cycle::{self, Decision, Draw},
+    configuration::Configuration,
+    cycle::{Decision, Draw},
+    diagnosis::Preemption,
+    evict::Eviction,
     framework::{Case, Change, PluginSet},
     node::NodeInfo,
+    nomination,
     pod::{PodInfo, Uid},
+    preempt::{Candidate, preempt},
     profile::Profile,
     queue::{Attempt, Queue},
     snapshot::{Gone, NodeRef},
@@ -35,6 +41,8 @@ pub(crate) enum Input {
     BindFailed(Uid),
     /// A pod could not be told why it waits, because it has changed since.
     ReportOutdated(Uid),
+    /// Not all pods could be made to leave for this one.
+    PreemptFailed(Uid),
 }
 
 /// Takes something into the copy of its kind, and says whether that changes anything.
@@ -51,8 +59,8 @@ impl std::fmt::Debug for Update {
 pub(crate) enum Work {
     /// Put the pod on the node.
     Bind(Arc<PodInfo>, Arc<str>),
-    /// Tell the pod why it waits.
-    Report(Arc<PodInfo>, String),
+    /// Tell the pod why it waits, and make room for it if that was decided.
+    Report(Report),
 }
 
 /// The whole state of scheduling; rebuilt from the watches after a restart.
@@ -85,8 +93,9 @@ impl<T> Default for Relist<T> {
 }
 
 impl Scheduler {
-    pub(crate) fn new(profiles: Vec<Profile>) -> Self {
-        Self { profiles, ..Self::default() }
+    pub(crate) fn new(configuration: Configuration) -> Self {
+        let Configuration { profiles, backoff } = configuration;
+        Self { profiles, queue: Queue::new(backoff), ..Self::default() }
     }
 
     /// Whether there is a pod to choose a node for, and the cluster is known.
@@ -117,6 +126,10 @@ impl Scheduler {
             Input::Bound(uid) => drop(self.binding.remove(&uid)),
             Input::BindFailed(uid) => self.bind_failed(&uid, now),
             Input::ReportOutdated(uid) => self.queue.retry(&uid, now),
+            Input::PreemptFailed(uid) => {
+                self.cluster.nominations.victims_stay(&uid);
+                self.queue.retry(&uid, now);
+            }
         }
     }
 
@@ -126,7 +139,7 @@ impl Scheduler {
         let pod = attempt.pod.clone();
         let profile = profile_of(&self.profiles, &pod)?;
         self.cluster.prepare(&pod, profile);
-        let outcome = cycle::schedule(Case { pod: &pod, cluster: &self.cluster, profile }, Draw { random, start: self.start });
+        let outcome = nomination::schedule(&mut self.cluster, &pod, profile, Draw { random, start: self.start });
         self.start = outcome.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
         match outcome.decision {
@@ -137,17 +150,36 @@ impl Scheduler {
                     evaluated = placement.evaluated, nodes = self.cluster.nodes.len(), active, backoff, unschedulable, "chosen"
                 );
                 self.cluster.nodes.assume(pod.clone(), &node);
+                self.cluster.nominations.remove(&pod.uid);
                 self.binding.insert(pod.uid.clone(), attempt);
                 self.wake_at(&node, now, |row| Change::PodHere(row, &pod));
                 Some(Work::Bind(pod, node))
             }
-            Decision::Refuse(diagnosis) => {
+            Decision::Refuse(mut diagnosis) => {
+                let candidate = preempt(&mut self.cluster, &pod, profile, &mut diagnosis, random);
                 let message = diagnosis.to_string();
                 tracing::debug!(%pod, attempt = attempt.number, message, active, backoff, unschedulable, "refused");
+                if matches!(diagnosis.preemption, Preemption::Useless(_)) {
+                    self.cluster.nominations.remove(&pod.uid);
+                }
+                let eviction = candidate.map(|candidate| self.nominate(&pod, candidate, now));
                 self.queue.refused(attempt, diagnosis.refused_by, now);
-                Some(Work::Report(pod, message))
+                let nominated = self.cluster.nominations.node_of(&pod.uid).cloned();
+                Some(Work::Report(Report { pod, message, nominated, eviction }))
             }
         }
+    }
+
+    /// Promises a pod the room that is to be made for it. Less important pods that were promised room there look for another place.
+    fn nominate(&mut self, pod: &Arc<PodInfo>, candidate: Candidate, now: Duration) -> Eviction {
+        let outranked: Vec<_> = self.cluster.nominations.below(pod, &candidate.node).cloned().collect();
+        for other in &outranked {
+            self.cluster.nominations.remove(&other.uid);
+            self.queue.retry(&other.uid, now);
+        }
+        let victims = candidate.victims.iter().map(|victim| victim.uid.clone()).collect();
+        self.cluster.nominations.nominate(pod.clone(), candidate.node.clone(), victims);
+        Eviction { candidate, outranked }
     }
 
     fn node_event(&mut self, event: Event<NodeInfo>, now: Duration) {
@@ -208,6 +240,7 @@ impl Scheduler {
         if let Some(node) = &pod.node {
             self.queue.remove(&pod.uid);
             self.binding.remove(&pod.uid);
+            self.release(&pod.uid, now);
             let news = !self.cluster.nodes.confirms(&pod, node);
             if let Some(gone) = self.cluster.nodes.place(pod.clone(), node) {
                 self.wake_gone(&gone, now);
@@ -218,6 +251,7 @@ impl Scheduler {
         } else if let Some(attempt) = self.binding.get_mut(&pod.uid) {
             attempt.pod = pod;
         } else if !self.cluster.nodes.holds(&pod.uid) {
+            self.cluster.nominations.apply(&pod);
             self.queue.offer(pod, now);
         }
     }
@@ -225,7 +259,15 @@ impl Scheduler {
     fn pod_gone(&mut self, uid: &Uid, now: Duration) {
         self.queue.remove(uid);
         self.binding.remove(uid);
+        self.release(uid, now);
         if let Some(gone) = self.cluster.nodes.remove_pod(uid) {
+            self.wake_gone(&gone, now);
+        }
+    }
+
+    /// Gives others the room that was promised to a pod which does not need it any more.
+    fn release(&mut self, uid: &Uid, now: Duration) {
+        if let Some(gone) = self.cluster.nominations.remove(uid) {
             self.wake_gone(&gone, now);
         }
     }
@@ -234,6 +276,7 @@ impl Scheduler {
     fn bind_failed(&mut self, uid: &Uid, now: Duration) {
         let Some(attempt) = self.binding.remove(uid) else { return };
         if let Some(gone) = self.cluster.nodes.forget(uid) {
+            self.cluster.nominations.apply(&attempt.pod);
             self.queue.failed(attempt, now);
             self.wake_gone(&gone, now);
         }
@@ -280,7 +323,7 @@ mod tests {
 
     /// A synced scheduler with these nodes.
     fn scheduler(nodes: &[&str]) -> Scheduler {
-        let mut scheduler = Scheduler::new(vec![Profile::default()]);
+        let mut scheduler = Scheduler::new(Configuration::default());
         scheduler.apply(Input::Node(Event::Init), NOW);
         for name in nodes {
             scheduler.apply(Input::Node(Event::InitApply(testing::node(name))), NOW);
@@ -290,6 +333,7 @@ mod tests {
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
         scheduler.cluster.namespaces.apply(Event::InitDone);
         scheduler.cluster.services.apply(Event::InitDone);
+        scheduler.cluster.budgets.apply(Event::InitDone);
         scheduler
     }
 
@@ -313,14 +357,14 @@ mod tests {
         let works = std::iter::from_fn(|| scheduler.is_ready().then(|| scheduler.schedule_one(now, 0)).flatten());
         let words = works.map(|work| match work {
             Work::Bind(pod, node) => format!("{} to {node}", pod.name),
-            Work::Report(pod, message) => format!("{}: {}", pod.name, message.split(". ").next().unwrap_or_default()),
+            Work::Report(report) => format!("{}: {}", report.pod.name, report.message.split(". ").next().unwrap_or_default()),
         });
         words.collect::<Vec<_>>().join("; ")
     }
 
     #[test]
     fn nothing_is_scheduled_before_the_cluster_is_known() {
-        let mut scheduler = Scheduler::new(vec![Profile::default()]);
+        let mut scheduler = Scheduler::new(Configuration::default());
         scheduler.apply(Input::Node(Event::Init), NOW);
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
@@ -330,6 +374,7 @@ mod tests {
         assert!(!scheduler.is_ready());
         scheduler.cluster.namespaces.apply(Event::InitDone);
         scheduler.cluster.services.apply(Event::InitDone);
+        scheduler.cluster.budgets.apply(Event::InitDone);
         assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
     }
 
@@ -439,6 +484,86 @@ mod tests {
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
         assert_eq!((scheduler.cluster.nodes.len(), scheduler.queue.len()), (1, 1));
         assert_eq!(work(&mut scheduler, NOW), "new to n");
+    }
+
+    fn important(name: &str, cpu: i64) -> PodInfo {
+        let mut pod = wanting(name, cpu);
+        pod.wants.priority = 9;
+        pod
+    }
+
+    /// The next work, which has to be an eviction: where, whom, and whose nomination is taken back.
+    fn eviction(scheduler: &mut Scheduler, now: Duration) -> String {
+        scheduler.tick(now);
+        let Some(Work::Report(report)) = scheduler.schedule_one(now, 0) else { panic!("no report") };
+        let Some(Eviction { candidate, outranked }) = report.eviction else { panic!("{}", report.message) };
+        assert_eq!(report.nominated.as_ref(), Some(&candidate.node));
+        let names = |pods: &[Arc<PodInfo>]| pods.iter().map(|pod| pod.name.clone()).collect::<Vec<_>>().join(" ");
+        format!("{} evicts {} from {}, outranks [{}]", report.pod.name, names(&candidate.victims), candidate.node, names(&outranked))
+    }
+
+    #[test]
+    fn an_important_pod_takes_the_room_of_others_when_they_have_left() {
+        let mut scheduler = scheduler(&["n"]);
+        for name in ["small", "big"] {
+            apply(&mut scheduler, &assigned(&wanting(name, if name == "big" { 3000 } else { 1000 }), "n"), NOW);
+        }
+        apply(&mut scheduler, &important("vip", 3000), NOW);
+        assert_eq!(eviction(&mut scheduler, NOW), "vip evicts big from n, outranks []");
+        // Less important ones get none of it, neither before nor after.
+        apply(&mut scheduler, &wanting("late", 2000), NOW);
+        assert_eq!(work(&mut scheduler, NOW), "late: 0/1 nodes are available: 1 Insufficient cpu");
+        scheduler.apply(Input::ReportOutdated("vip".into()), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "vip: 0/1 nodes are available: 1 Insufficient cpu");
+        scheduler.apply(Input::Pod(Event::Delete(wanting("big", 3000).into())), 2 * LATER);
+        assert_eq!(work(&mut scheduler, 2 * LATER), "vip to n; late: 0/1 nodes are available: 1 Insufficient cpu");
+        assert!(scheduler.cluster.nominations.node_of(&"vip".into()).is_none());
+    }
+
+    #[test]
+    fn whoever_is_outranked_looks_for_another_place() {
+        let mut scheduler = scheduler(&["n"]);
+        apply(&mut scheduler, &assigned(&wanting("x", 4000), "n"), NOW);
+        let mut middle = wanting("middle", 4000);
+        middle.wants.priority = 5;
+        apply(&mut scheduler, &middle, NOW);
+        assert_eq!(eviction(&mut scheduler, NOW), "middle evicts x from n, outranks []");
+        apply(&mut scheduler, &important("vip", 4000), NOW);
+        assert_eq!(eviction(&mut scheduler, NOW), "vip evicts x from n, outranks [middle]");
+        assert_eq!(work(&mut scheduler, LATER), "middle: 0/1 nodes are available: 1 Insufficient cpu");
+    }
+
+    #[test]
+    fn evictions_that_fail_are_tried_again() {
+        let mut scheduler = scheduler(&["n"]);
+        apply(&mut scheduler, &assigned(&wanting("x", 4000), "n"), NOW);
+        apply(&mut scheduler, &important("vip", 4000), NOW);
+        assert_eq!(eviction(&mut scheduler, NOW), "vip evicts x from n, outranks []");
+        scheduler.apply(Input::PreemptFailed("vip".into()), NOW);
+        assert_eq!(eviction(&mut scheduler, LATER), "vip evicts x from n, outranks []");
+    }
+
+    #[test]
+    fn when_a_nominated_pod_is_gone_its_room_is_free() {
+        let mut scheduler = scheduler(&["n"]);
+        let told = PodInfo { nominated: Some("n".into()), ..important("vip", 4000) };
+        let mut other = wanting("other", 1000);
+        other.wants.priority = 9;
+        scheduler.cluster.nominations.apply(&Arc::new(told.clone()));
+        apply(&mut scheduler, &other, NOW);
+        assert!(work(&mut scheduler, NOW).starts_with("other: 0/1"));
+        scheduler.apply(Input::Pod(Event::Delete(told.into())), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "other to n");
+    }
+
+    #[test]
+    fn each_pod_is_scheduled_by_its_profile() {
+        let mut scheduler = scheduler(&["n"]);
+        scheduler.profiles.push(Profile { filters: Vec::new(), ..Profile::named("careless") });
+        for name in ["default-scheduler", "careless", "nobody"] {
+            apply(&mut scheduler, &PodInfo { scheduler: name.into(), ..wanting(name, 9000) }, NOW);
+        }
+        assert_eq!(work(&mut scheduler, NOW), "default-scheduler: 0/1 nodes are available: 1 Insufficient cpu; careless to n");
     }
 
     #[test]

@@ -30,10 +30,18 @@ pub struct Snapshot {
 
 /// A pod that holds resources, and where.
 #[derive(Clone, Debug)]
-struct Held {
+pub struct Held {
     node: Arc<str>,
     pod: Arc<PodInfo>,
     assumed: bool,
+}
+
+impl Held {
+    /// The pod.
+    #[must_use]
+    pub fn pod(&self) -> &Arc<PodInfo> {
+        &self.pod
+    }
 }
 
 /// A pod that held resources, and where.
@@ -238,30 +246,54 @@ impl Snapshot {
 
     /// Removes a pod. Returns what it was, if it was on a node.
     pub fn remove_pod(&mut self, uid: &Uid) -> Option<Gone> {
-        let Held { node, pod, .. } = self.held.remove(uid)?;
-        if let Some(row) = self.row_of(&node) {
-            self.take_from_row(row, &pod);
-        } else if let Some(pods) = self.homeless.get_mut(&node) {
-            pods.retain(|other| other.uid != *uid);
-            if pods.is_empty() {
-                self.homeless.remove(&node);
-            }
-        }
-        Some(Gone { node, pod })
+        self.lift(uid).map(|Held { node, pod, .. }| Gone { node, pod })
     }
 
-    fn hold(&mut self, pod: Arc<PodInfo>, node: &Arc<str>, assumed: bool) -> Option<Gone> {
-        if self.confirms(&pod, node) {
-            self.held.entry(pod.uid.clone()).and_modify(|held| held.assumed = assumed);
-            return None;
+    /// Takes a pod away for a moment, to see what that would change.
+    pub fn lift(&mut self, uid: &Uid) -> Option<Held> {
+        let held = self.held.remove(uid)?;
+        let Held { node, pod, .. } = &held;
+        if let Some(row) = self.row_of(node) {
+            self.take_from_row(row, pod);
+        } else if let Some(pods) = self.homeless.get_mut(node) {
+            pods.retain(|other| other.uid != *uid);
+            if pods.is_empty() {
+                self.homeless.remove(node);
+            }
         }
-        let before = self.remove_pod(&pod.uid);
+        Some(held)
+    }
+
+    /// Puts back what was [lifted](Self::lift).
+    pub fn put_back(&mut self, held: Held) {
+        let Held { node, pod, .. } = &held;
         match self.row_of(node) {
             Some(row) => self.add_to_row(row, pod.clone()),
             None => self.homeless.entry(node.clone()).or_default().push(pod.clone()),
         }
-        self.held.insert(pod.uid.clone(), Held { node: node.clone(), pod, assumed });
+        self.held.insert(pod.uid.clone(), held);
+    }
+
+    fn hold(&mut self, pod: Arc<PodInfo>, node: &Arc<str>, assumed: bool) -> Option<Gone> {
+        if self.confirms(&pod, node) {
+            self.refresh(pod, node, assumed);
+            return None;
+        }
+        let before = self.remove_pod(&pod.uid);
+        self.put_back(Held { node: node.clone(), pod, assumed });
         before
+    }
+
+    /// Takes in the new state of a pod that takes what it took before.
+    fn refresh(&mut self, pod: Arc<PodInfo>, node: &Arc<str>, assumed: bool) {
+        let pods = match self.row_of(node) {
+            Some(row) => Some(&mut self.pods[row]),
+            None => self.homeless.get_mut(node),
+        };
+        if let Some(before) = pods.and_then(|pods| pods.iter_mut().find(|other| other.uid == pod.uid)) {
+            *before = pod.clone();
+        }
+        self.held.insert(pod.uid.clone(), Held { node: node.clone(), pod, assumed });
     }
 
     fn add_to_row(&mut self, row: usize, pod: Arc<PodInfo>) {
@@ -353,6 +385,7 @@ mod tests {
         Forget(usize),
         NoPod(usize),
         Keep,
+        Lift(usize),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -363,6 +396,7 @@ mod tests {
             (pods.clone(), cpu.clone(), nodes.clone()).prop_map(|(p, c, n)| Step::Place(p, c, n)),
             (pods.clone(), cpu, nodes).prop_map(|(p, c, n)| Step::Assume(p, c, n)),
             pods.clone().prop_map(Step::Forget),
+            pods.clone().prop_map(Step::Lift),
             pods.prop_map(Step::NoPod),
             Just(Step::Keep),
         ]
@@ -388,7 +422,7 @@ mod tests {
                     }
                 }
                 Step::NoPod(p) => drop(self.pods.remove(&p)),
-                Step::Keep => {}
+                Step::Lift(_) | Step::Keep => {}
             }
         }
 
@@ -418,6 +452,7 @@ mod tests {
             Step::Forget(p) => drop(snapshot.forget(&pod(p, 0).uid)),
             Step::NoPod(p) => drop(snapshot.remove_pod(&pod(p, 0).uid)),
             Step::Keep => snapshot.keep(Need::Counts(selections()[1].clone())),
+            Step::Lift(p) => snapshot.lift(&pod(p, 0).uid).map_or((), |held| snapshot.put_back(held)),
         }
     }
 

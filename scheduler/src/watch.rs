@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use crate::{
+    budget::BudgetView,
     cluster::{Cluster, Keyed, Kind, Mirror},
     namespace::NamespaceView,
     scheduler::{Input, Update},
@@ -23,26 +24,26 @@ use crate::{
 
 /// The watches of all kinds besides nodes and pods: their names, and the work.
 pub(crate) fn mirrors(client: &Client, inputs: &mpsc::Sender<Input>) -> Vec<(&'static str, BoxFuture<'static, ()>)> {
-    let (all, to) = (client.clone(), inputs.clone());
+    let all = || (client.clone(), inputs.clone());
     vec![
-        ("namespaces", mirror(Api::<NamespaceView>::all(all.clone()), Kind::Namespace, |cluster| &mut cluster.namespaces, to.clone())),
-        ("services", mirror(Api::<ServiceView>::all(all), Kind::Service, |cluster| &mut cluster.services, to)),
+        ("namespaces", mirror::<NamespaceView, _>(all(), Kind::Namespace, |cluster| &mut cluster.namespaces)),
+        ("poddisruptionbudgets", mirror::<BudgetView, _>(all(), Kind::PodDisruptionBudget, |cluster| &mut cluster.budgets)),
+        ("services", mirror::<ServiceView, _>(all(), Kind::Service, |cluster| &mut cluster.services)),
     ]
 }
 
 /// Keeps a copy of all objects of a kind.
 fn mirror<V, T>(
-    objects: Api<V>,
+    (client, inputs): (Client, mpsc::Sender<Input>),
     kind: Kind,
     place: fn(&mut Cluster) -> &mut Mirror<T>,
-    inputs: mpsc::Sender<Input>,
 ) -> BoxFuture<'static, ()>
 where
     V: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
     T: From<V> + Keyed + PartialEq + Send + 'static,
 {
     let wrap = move |event: Event<T>| Input::Other(kind, Update(Box::new(move |cluster| place(cluster).apply(event))));
-    watch(objects, wrap, inputs).boxed()
+    watch(Api::<V>::all(client), wrap, inputs).boxed()
 }
 
 /// Watches all objects of a kind and passes on what happens to them, until nobody listens any more.

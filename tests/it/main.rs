@@ -18,6 +18,7 @@ mod bad_input;
 mod components;
 mod daemon_sets;
 mod fuzz;
+mod jobs;
 mod kube_rs;
 mod kube_rs_api;
 mod kube_rs_runtime;

@@ -4,6 +4,7 @@
 
 mod plan;
 mod revision;
+mod rollback;
 mod rollout;
 mod status;
 
@@ -17,7 +18,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 use kube::api::DeleteParams;
-use mini_api::{condition, owner, pod};
+use mini_api::{owner, pod};
 use mini_daemon::{clock, events, events::Recorder};
 
 use self::plan::{Action, Plan, plan};
@@ -55,6 +56,9 @@ impl Controller for Reconciler {
         let Some(selector) = selector(&deployment).filter(|selector| **selector != LabelSelector::default()) else {
             let text = "This deployment is selecting all pods. A non-empty selector is required.";
             self.recorder.warning(&about, "SelectingAll", text);
+            let mut new = (*deployment).clone();
+            new.status.get_or_insert_default().observed_generation = new.metadata.generation;
+            writes.update_status(&*deployment, &new).await?;
             return Ok(Next::Changed);
         };
         let children = ownership::children(&*deployment, Some(selector), &self.replica_sets, writes).await?;
@@ -106,6 +110,12 @@ impl Reconciler {
                 self.recorder.normal(about, "ScalingReplicaSet", message);
             }
         }
+        if let Some(rollback) = plan.rollback {
+            writes.update(deployment, &rollback.deployment).await?;
+            let tell = if rollback.done { Recorder::normal } else { Recorder::warning };
+            tell(&self.recorder, about, rollback.reason, rollback.message);
+            return Ok(Next::Changed);
+        }
         writes.update_status(deployment, &plan.deployment).await?;
         Ok(Next::soonest(plan.next))
     }
@@ -136,8 +146,7 @@ impl Reconciler {
         }
         let message = format!("Failed to create new replica set {name:?}: {}", error.message());
         self.recorder.warning(about, status::REPLICA_SET_CREATE_ERROR, message.clone());
-        let reason = status::REPLICA_SET_CREATE_ERROR;
-        status::set_condition(&mut status.conditions, status::PROGRESSING, condition::FALSE, reason, message, clock::now());
+        status::note_failure(&mut new, message, clock::now());
         writes.update_status(deployment, &new).await?;
         Err(error)
     }

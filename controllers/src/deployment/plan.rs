@@ -7,6 +7,7 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 
 use super::{
     revision,
+    rollback::{self, Rollback},
     rollout::{self, Draft, Limits},
     status,
 };
@@ -48,6 +49,8 @@ pub(super) struct Plan {
     pub(super) actions: Vec<Action>,
     /// The Deployment with its new status (and revision); often it is the old one.
     pub(super) deployment: Deployment,
+    /// What becomes of the Deployment instead, if somebody wished to go back.
+    pub(super) rollback: Option<Rollback>,
     /// When to look again even if nothing changes.
     pub(super) next: Option<Duration>,
 }
@@ -63,10 +66,11 @@ pub(super) fn plan(deployment: &Deployment, children: &[Arc<ReplicaSet>], with_p
         (new.and_then(|index| children.get(index)).map(Draft::of), old.collect::<Vec<_>>())
     };
     let (new, old) = drafts(new);
-    let mut step = Step { deployment: deployment.clone(), limits, new, old, now, progress: true };
+    let mut step = Step { deployment: deployment.clone(), limits, new, old, now, progress: true, rollback: None };
     let mut expired = Vec::new();
     if deployment.metadata.deletion_timestamp.is_some() {
         step.progress = false;
+        step.adopt_new();
     } else {
         expired = step.take(with_pods);
     }
@@ -83,6 +87,7 @@ struct Step {
     now: Timestamp,
     /// Whether the status says how the rollout goes. It does not while it stands still by intention.
     progress: bool,
+    rollback: Option<Rollback>,
 }
 
 impl Step {
@@ -90,6 +95,13 @@ impl Step {
     fn take(&mut self, with_pods: &BTreeSet<String>) -> Vec<Arc<ReplicaSet>> {
         status::note_pause(&mut self.deployment, self.now);
         let paused = self.deployment.spec.as_ref().and_then(|spec| spec.paused).unwrap_or(false);
+        if let Some(to) = rollback::wish(&self.deployment).filter(|_| !paused) {
+            // Nothing else is done before the wish is gone, or the revisions it is about would change under it.
+            self.ensure_new();
+            let sets = self.new.iter().chain(&self.old).map(|draft| &draft.set);
+            self.rollback = Some(rollback::roll_back(&self.deployment, to, sets));
+            return Vec::new();
+        }
         let drafts: Vec<_> = self.new.iter().chain(&self.old).cloned().collect();
         if paused || rollout::was_scaled(&drafts, &self.limits) {
             self.progress = false;
@@ -181,7 +193,7 @@ impl Step {
             })
             .collect();
         actions.extend(expired.into_iter().map(Action::Delete));
-        Plan { actions, deployment: self.deployment, next }
+        Plan { actions, deployment: self.deployment, rollback: self.rollback, next }
     }
 }
 
@@ -189,7 +201,7 @@ impl Step {
 mod tests {
     use k8s_openapi::{
         api::{
-            apps::v1::{DeploymentSpec, DeploymentStrategy, ReplicaSetStatus},
+            apps::v1::{DeploymentSpec, DeploymentStrategy, ReplicaSetCondition, ReplicaSetStatus},
             core::v1::{Container, PodSpec, PodTemplateSpec},
         },
         apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
@@ -462,5 +474,184 @@ mod tests {
             world.settle();
         }
         assert_eq!(world.revisions(), [(3, 0), (4, 0), (5, 1)]);
+    }
+
+    /// A Deployment of three revisions, and which of them it goes back to at the user's word.
+    #[test]
+    fn a_wish_to_go_back_is_fulfilled_or_refused_once() {
+        let mut world = World::new(2);
+        for version in 1..=3 {
+            let cause = ("kubernetes.io/change-cause".to_owned(), format!("version {version}"));
+            world.deployment.metadata.annotations.get_or_insert_default().extend([cause]);
+            world.change(|spec| spec.template = template(&format!("nginx:{version}")));
+            world.settle();
+        }
+        let wishing = |to: &str| {
+            let mut deployment = world.deployment.clone();
+            deployment.metadata.annotations.get_or_insert_default().insert(rollback::ROLLBACK_TO.to_owned(), to.to_owned());
+            deployment
+        };
+        let children: Vec<_> = world.sets.iter().cloned().map(Arc::new).collect();
+        let going = |deployment: &Deployment| plan(deployment, &children, &BTreeSet::new(), at(99));
+        for (to, image, reason, message) in [
+            ("1", "nginx:1", "DeploymentRollback", "Rolled back deployment \"web\" to revision 1"),
+            ("0", "nginx:2", "DeploymentRollback", "Rolled back deployment \"web\" to revision 2"),
+            ("7", "nginx:3", "DeploymentRollbackRevisionNotFound", "Unable to find the revision to rollback to."),
+            (
+                "3",
+                "nginx:3",
+                "DeploymentRollbackTemplateUnchanged",
+                "The rollback revision contains the same template as current deployment \"web\"",
+            ),
+        ] {
+            let plan = going(&wishing(to));
+            assert!(plan.actions.is_empty(), "nothing moves before the wish is gone");
+            let rollback = plan.rollback.unwrap();
+            assert_eq!((rollback.reason, rollback.message.as_str(), rollback.done), (reason, message, image != "nginx:3"));
+            let expected = template(image);
+            assert_eq!(rollback.deployment.spec.unwrap().template, expected);
+            let annotations = rollback.deployment.metadata.annotations.unwrap();
+            assert_eq!(annotations["kubernetes.io/change-cause"], image.replace("nginx:", "version "));
+            assert_eq!((annotations.get(rollback::ROLLBACK_TO), annotations[revision::REVISION].as_str()), (None, "3"));
+        }
+        assert!(going(&wishing("soon")).rollback.is_none(), "no number, no wish");
+        let mut paused = wishing("1");
+        paused.spec.as_mut().unwrap().paused = Some(true);
+        assert!(going(&paused).rollback.is_none(), "it waits until the Deployment is resumed");
+
+        let single = World::new(1);
+        let mut lonely = single.deployment.clone();
+        lonely.metadata.annotations = Some([(rollback::ROLLBACK_TO.to_owned(), "0".to_owned())].into());
+        let plan = plan(&lonely, &[], &BTreeSet::new(), at(1));
+        assert_eq!(plan.rollback.unwrap().message, "Unable to find last revision.");
+        assert_eq!(plan.actions.len(), 1, "the present template gets its ReplicaSet first");
+    }
+
+    #[test]
+    fn a_deployment_that_is_being_deleted_only_tells_its_status() {
+        let mut world = World::new(3);
+        world.settle();
+        world.change(|spec| spec.replicas = Some(5));
+        world.deployment.metadata.deletion_timestamp = Some(Time(at(50)));
+        world.sets[0].status.as_mut().unwrap().available_replicas = Some(1);
+        let children: Vec<_> = world.sets.iter().cloned().map(Arc::new).collect();
+        let plan = plan(&world.deployment, &children, &BTreeSet::new(), at(60));
+        assert!(plan.actions.is_empty(), "{:?}", plan.actions);
+        let status = plan.deployment.status.unwrap();
+        assert_eq!((status.available_replicas, status.unavailable_replicas, status.observed_generation), (Some(1), Some(2), Some(2)));
+        assert_eq!(condition::find(&status.conditions, "Progressing").unwrap().reason.as_deref(), Some("NewReplicaSetAvailable"));
+    }
+
+    #[test]
+    fn a_stuck_rollout_is_scaled_in_proportion_and_stays_stuck() {
+        // The example of upstream's documents: 10 wanted, 3 more allowed, 2 fewer; the new image cannot be pulled.
+        let mut world = World::new(10);
+        world.settle();
+        world.change(|spec| spec.template = template("nginx:no-such-tag"));
+        for _ in 0..10 {
+            world.step();
+            for (index, set) in world.sets.iter_mut().enumerate() {
+                let size = set.spec.as_ref().unwrap().replicas.unwrap();
+                let available = if index == 0 { size } else { 0 };
+                let status = ReplicaSetStatus { replicas: size, available_replicas: Some(available), ..ReplicaSetStatus::default() };
+                set.status = Some(status);
+            }
+        }
+        assert_eq!(world.revisions(), [(1, 8), (2, 5)]);
+        world.log.clear();
+        world.change(|spec| spec.replicas = Some(15));
+        world.step();
+        assert_eq!(world.revisions(), [(1, 12), (2, 7)], "19 = 15 and a quarter, shared as 8 to 5");
+        let said: Vec<_> = world.log.iter().map(|line| line.split_once(" from ").map_or(line.as_str(), |(_, sizes)| sizes)).collect();
+        assert_eq!(said, ["5 to 7", "8 to 12", "ReplicaSetUpdated"]);
+    }
+
+    #[test]
+    fn without_a_deadline_nobody_judges_progress() {
+        for seconds in [None, Some(i32::MAX)] {
+            let mut world = World::new(2);
+            world.change(|spec| spec.progress_deadline_seconds = seconds);
+            world.settle();
+            let conditions = &world.deployment.status.as_ref().unwrap().conditions;
+            assert!(condition::find(conditions, "Progressing").is_none());
+            assert!(condition::find(conditions, "Available").is_some());
+            // Once there is one, the clock begins when the ReplicaSet is found.
+            world.change(|spec| {
+                spec.progress_deadline_seconds = Some(60);
+                spec.min_ready_seconds = Some(5);
+            });
+            world.step();
+            assert_eq!(world.log.last().map(String::as_str), Some("NewReplicaSetAvailable"));
+            assert_eq!(world.sets[0].spec.as_ref().unwrap().min_ready_seconds, Some(5), "the ReplicaSet follows");
+        }
+    }
+
+    #[test]
+    fn a_pause_stops_the_clock_and_not_what_was_too_late() {
+        let mut world = World::new(2);
+        world.step();
+        world.second = 700;
+        world.step();
+        assert_eq!(world.log.last().map(String::as_str), Some("ProgressDeadlineExceeded"));
+        world.change(|spec| spec.paused = Some(true));
+        world.step();
+        assert_eq!(world.log.last().map(String::as_str), Some("ProgressDeadlineExceeded"), "a pause does not hide it");
+
+        let mut world = World::new(2);
+        world.step();
+        world.change(|spec| spec.paused = Some(true));
+        world.step();
+        world.second = 5_000;
+        world.change(|spec| spec.paused = Some(false));
+        world.step();
+        assert_eq!(world.log.last().map(String::as_str), Some("DeploymentResumed"), "the deadline begins anew");
+    }
+
+    #[test]
+    fn a_failure_of_a_replica_set_is_told_and_taken_back() {
+        let mut world = World::new(2);
+        world.step();
+        let failure = ReplicaSetCondition {
+            type_: "ReplicaFailure".to_owned(),
+            status: condition::TRUE.to_owned(),
+            reason: Some("FailedCreate".to_owned()),
+            message: Some("exceeded quota".to_owned()),
+            last_transition_time: Some(Time(at(7))),
+        };
+        world.sets[0].status = Some(ReplicaSetStatus { conditions: Some(vec![failure]), ..ReplicaSetStatus::default() });
+        world.step();
+        let failed = |world: &World| {
+            let conditions = &world.deployment.status.as_ref().unwrap().conditions;
+            condition::find(conditions, "ReplicaFailure").map(|failure| serde_json::to_string(failure).unwrap())
+        };
+        let told = failed(&world).unwrap();
+        assert_eq!(
+            told,
+            r#"{"lastTransitionTime":"1970-01-01T00:00:07Z","lastUpdateTime":"1970-01-01T00:00:07Z","message":"exceeded quota","reason":"FailedCreate","status":"True","type":"ReplicaFailure"}"#
+        );
+        world.step();
+        assert_eq!(failed(&world), Some(told));
+        world.obey();
+        world.step();
+        assert_eq!(failed(&world), None);
+    }
+
+    #[test]
+    fn pods_on_their_way_out_are_counted_once_all_replica_sets_tell() {
+        let mut world = World::new(2);
+        world.settle();
+        world.change(|spec| spec.template = template("nginx:2"));
+        world.step();
+        for (tells, sum) in [([Some(2), Some(1)], Some(3)), ([Some(2), None], None)] {
+            for (set, terminating) in world.sets.iter_mut().zip(tells) {
+                let status = set.status.get_or_insert_default();
+                (status.terminating_replicas, status.observed_generation) = (terminating, Some(1));
+            }
+            world.step();
+            assert_eq!(world.deployment.status.as_ref().unwrap().terminating_replicas, sum);
+        }
+        world.sets[1].status = None;
+        world.step();
+        assert_eq!(world.deployment.status.as_ref().unwrap().terminating_replicas, Some(2), "one that is new has none");
     }
 }

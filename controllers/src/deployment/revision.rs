@@ -11,7 +11,10 @@ use k8s_openapi::{
 };
 use mini_api::{hash, owner};
 
-use super::rollout::{Draft, Limits};
+use super::{
+    rollback::ROLLBACK_TO,
+    rollout::{Draft, Limits},
+};
 
 /// The number of a template in the Deployment's history.
 pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -27,25 +30,38 @@ const NOT_COPIED: [&str; 6] = [
     REVISION_HISTORY,
     DESIRED_REPLICAS,
     MAX_REPLICAS,
-    "deprecated.deployment.rollback.to",
+    ROLLBACK_TO,
 ];
 /// The label that tells the pods of one template from those of another.
 const HASH_LABEL: &str = "pod-template-hash";
 /// Upstream cuts the history of revisions when it is longer than this many characters.
 const HISTORY_LENGTH: usize = 2000;
 
+/// A template without what tells it from others.
+fn plain(template: &PodTemplateSpec) -> PodTemplateSpec {
+    let mut template = template.clone();
+    if let Some(labels) = template.metadata.as_mut().and_then(|meta| meta.labels.as_mut()) {
+        labels.remove(HASH_LABEL);
+    }
+    template
+}
+
 /// Whether a ReplicaSet makes the pods the Deployment now asks for.
 pub(super) fn same_template(set: &ReplicaSet, deployment: &Deployment) -> bool {
-    let plain = |template: &PodTemplateSpec| {
-        let mut template = template.clone();
-        if let Some(labels) = template.metadata.as_mut().and_then(|meta| meta.labels.as_mut()) {
-            labels.remove(HASH_LABEL);
-        }
-        template
-    };
     let ours = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
     let theirs = deployment.spec.as_ref().map(|spec| &spec.template);
     matches!((ours, theirs), (Some(ours), Some(theirs)) if plain(ours) == plain(theirs))
+}
+
+/// Gives the Deployment the template of this ReplicaSet, and the annotations it had in those days.
+pub(super) fn take_back(deployment: &mut Deployment, set: &ReplicaSet) {
+    if let (Some(spec), Some(template)) = (&mut deployment.spec, set.spec.as_ref().and_then(|spec| spec.template.as_ref())) {
+        spec.template = plain(template);
+    }
+    let annotations = deployment.metadata.annotations.get_or_insert_default();
+    annotations.retain(|name, _| NOT_COPIED.contains(&name.as_str()));
+    let theirs = set.metadata.annotations.iter().flatten().filter(|(name, _)| !NOT_COPIED.contains(&name.as_str()));
+    annotations.extend(theirs.map(|(name, value)| (name.clone(), value.clone())));
 }
 
 /// The oldest ReplicaSet of the Deployment's template: the new one. Later ones of the same template count as old.
@@ -149,4 +165,105 @@ pub(super) fn expired(old: &[Draft], deployment: &Deployment) -> Vec<Arc<Replica
     };
     // As upstream: the surplus is counted from the oldest, and those of it that are not empty yet stay for now.
     alive.into_iter().take(surplus).filter(empty).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::apps::v1::{DeploymentSpec, DeploymentStatus, ReplicaSetStatus};
+
+    use super::*;
+
+    fn text(pairs: &[(&str, &str)]) -> Option<BTreeMap<String, String>> {
+        Some(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    fn deployment() -> Deployment {
+        let template = PodTemplateSpec { metadata: Some(ObjectMeta { labels: text(&[("app", "web")]), ..ObjectMeta::default() }), spec: None };
+        Deployment {
+            metadata: ObjectMeta { name: Some("web".to_owned()), uid: Some("u".to_owned()), ..ObjectMeta::default() },
+            spec: Some(DeploymentSpec { template, revision_history_limit: Some(1), ..DeploymentSpec::default() }),
+            status: None,
+        }
+    }
+
+    #[test]
+    fn a_new_replica_set_is_told_apart_by_its_hash() {
+        let mut deployment = deployment();
+        let limits = Limits::of(&deployment);
+        let set = create(&deployment, 3, &limits);
+        let hash = set.metadata.labels.as_ref().unwrap()[HASH_LABEL].clone();
+        assert_eq!(set.metadata.name, Some(format!("web-{hash}")));
+        let spec = set.spec.clone().unwrap();
+        assert_eq!(spec.selector.match_labels.unwrap()[HASH_LABEL], hash);
+        assert_eq!(spec.template.unwrap().metadata.unwrap().labels.unwrap()[HASH_LABEL], hash);
+        assert!(same_template(&set, &deployment) && owner::is_controlled_by(&set.metadata, "u"));
+        // A name that somebody else has is avoided by counting.
+        deployment.status = Some(DeploymentStatus { collision_count: Some(1), ..DeploymentStatus::default() });
+        assert_ne!(create(&deployment, 3, &limits).metadata.name, set.metadata.name);
+    }
+
+    #[test]
+    fn the_oldest_of_the_template_is_the_new_one() {
+        let deployment = deployment();
+        let of = |name: &str, second: i64| {
+            let mut set = create(&deployment, 1, &Limits::of(&deployment));
+            set.metadata.name = Some(name.to_owned());
+            let time = jiff::Timestamp::from_second(second).unwrap();
+            set.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time));
+            set
+        };
+        let mut other = of("other", 1);
+        other.spec.as_mut().unwrap().template = Some(PodTemplateSpec::default());
+        let sets = [of("late", 9), other, of("early", 5)].map(Arc::new);
+        assert_eq!(find_new(&sets, &deployment), Some(2));
+        assert_eq!(find_new(&sets[1..2], &deployment), None);
+    }
+
+    #[test]
+    fn annotations_are_copied_but_for_those_that_are_about_one_object() {
+        let mut deployment = deployment();
+        let kept = "kubectl.kubernetes.io/last-applied-configuration";
+        deployment.metadata.annotations = text(&[("note", "new"), (kept, "{}"), (REVISION, "9")]);
+        let mut set = ObjectMeta { annotations: text(&[("note", "old"), ("own", "x"), (REVISION, "2")]), ..ObjectMeta::default() };
+        annotate(&mut set, &deployment, 2);
+        assert_eq!(set.annotations, text(&[("note", "new"), ("own", "x"), (REVISION, "2")]));
+        annotate(&mut set, &deployment, 5);
+        annotate(&mut set, &deployment, 4);
+        annotate(&mut set, &deployment, 7);
+        assert_eq!(set.annotations, text(&[("note", "new"), ("own", "x"), (REVISION, "7"), (REVISION_HISTORY, "2,5")]));
+    }
+
+    #[test]
+    fn the_history_of_revisions_does_not_grow_for_ever() {
+        let mut annotations = BTreeMap::new();
+        (1000..2000).for_each(|revision| extend_history(&mut annotations, revision));
+        let history = &annotations[REVISION_HISTORY];
+        assert_eq!(history.len(), 1999, "400 numbers of four digits, and the commas between");
+        assert!(history.starts_with("1600,") && history.ends_with(",1999"), "{history}");
+    }
+
+    #[test]
+    fn only_empty_replica_sets_are_forgotten() {
+        let deployment = deployment();
+        let old = |revision: i64, size: i32, pods: i32| {
+            let mut set = create(&deployment, revision, &Limits::of(&deployment));
+            set.spec.as_mut().unwrap().replicas = Some(size);
+            set.status = Some(ReplicaSetStatus { replicas: pods, ..ReplicaSetStatus::default() });
+            Draft::of(&Arc::new(set))
+        };
+        let gone = |old: &[Draft], deployment: &Deployment| -> Vec<i64> { expired(old, deployment).iter().map(|set| of(&set.metadata)).collect() };
+        for (drafts, forgotten) in [
+            (vec![old(2, 0, 0), old(1, 0, 0)], vec![1]),
+            (vec![old(1, 0, 1), old(2, 0, 0), old(3, 0, 0)], vec![2]),
+            (vec![old(1, 1, 0), old(2, 0, 0)], vec![]),
+            (vec![old(1, 0, 0)], vec![]),
+        ] {
+            assert_eq!(gone(&drafts, &deployment), forgotten);
+        }
+        let mut all = deployment.clone();
+        all.spec.as_mut().unwrap().revision_history_limit = None;
+        assert!(gone(&[old(1, 0, 0), old(2, 0, 0)], &all).is_empty(), "no limit keeps all");
+        all.spec.as_mut().unwrap().revision_history_limit = Some(0);
+        assert_eq!(gone(&[old(1, 0, 0), old(2, 0, 0)], &all), [1, 2]);
+    }
 }

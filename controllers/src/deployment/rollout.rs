@@ -245,6 +245,28 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_read_as_upstream_reads_them() {
+        use k8s_openapi::api::apps::v1::{DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
+        let (int, percent) = (IntOrString::Int, |text: &str| IntOrString::String(text.to_owned()));
+        let limits = |replicas: i32, surge: IntOrString, unavailable: IntOrString| {
+            let rolling = RollingUpdateDeployment { max_surge: Some(surge), max_unavailable: Some(unavailable) };
+            let strategy = DeploymentStrategy { type_: Some("RollingUpdate".to_owned()), rolling_update: Some(rolling) };
+            let spec = DeploymentSpec { replicas: Some(replicas), strategy: Some(strategy), ..DeploymentSpec::default() };
+            let limits = Limits::of(&Deployment { spec: Some(spec), ..Deployment::default() });
+            (limits.surge, limits.unavailable)
+        };
+        assert_eq!(limits(10, percent("25%"), percent("25%")), (3, 2), "surge rounds up, unavailable down");
+        assert_eq!(limits(1, percent("25%"), percent("25%")), (1, 0));
+        assert_eq!(limits(3, int(0), percent("10%")), (0, 1), "something has to move");
+        assert_eq!(limits(2, int(5), int(5)), (5, 2), "no more can be missing than are wanted");
+        assert_eq!(limits(0, percent("25%"), percent("25%")), (0, 0));
+        let recreate = DeploymentStrategy { type_: Some("Recreate".to_owned()), rolling_update: None };
+        let spec = DeploymentSpec { replicas: Some(4), strategy: Some(recreate), ..DeploymentSpec::default() };
+        let limits = Limits::of(&Deployment { spec: Some(spec), ..Deployment::default() });
+        assert_eq!(limits, Limits { desired: 4, surge: 0, unavailable: 0, rolling: false });
+    }
+
+    #[test]
     fn the_new_one_grows_into_the_room_there_is() {
         for (new, old, size) in [
             (draft(0, 0, 0), draft(10, 10, 10), 3),
@@ -288,6 +310,43 @@ mod tests {
         let (mut new, mut old) = (draft(10, 10, 10), [draft(0, 0, 0)]);
         share(Some(&mut new), &mut old, &Limits { desired: 4, ..TEN }, 10);
         assert_eq!((new.size(), old[0].size()), (4, 0), "the only active one takes all");
+    }
+
+    #[test]
+    fn shares_of_three() {
+        let aged = |size: i32, second: i64| {
+            let mut draft = draft(size, size, size);
+            let time = jiff::Timestamp::from_second(second).unwrap();
+            draft.set.metadata.creation_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time));
+            draft
+        };
+        // Sizes of the new one and of two old ones, the older first; then what they become for 10 wanted as of TEN, and a new size.
+        for (sizes, desired, surge, expected) in [
+            ([5, 5, 3], 20, 5, [10, 10, 5]),
+            ([5, 5, 3], 4, 1, [2, 2, 1]),
+            ([5, 5, 3], 11, 3, [6, 5, 3]), // what cannot be shared goes to the largest, of equals to the newer
+            ([5, 5, 3], 9, 3, [5, 4, 3]),  // and is taken from the older
+            ([3, 4, 6], 20, 5, [5, 8, 12]),
+            ([2, 0, 11], 20, 5, [4, 0, 21]), // what is empty stays so
+        ] {
+            let mut new = aged(sizes[0], 3);
+            let mut old = [aged(sizes[1], 1), aged(sizes[2], 2)];
+            share(Some(&mut new), &mut old, &Limits { desired, surge, ..TEN }, 13);
+            assert_eq!([new.size(), old[0].size(), old[1].size()], expected, "{sizes:?} for {desired}");
+        }
+    }
+
+    #[test]
+    fn one_that_has_all_it_should_takes_the_others_place() {
+        let (mut new, mut old) = (draft(10, 10, 10), [draft(3, 3, 3)]);
+        share(Some(&mut new), &mut old, &TEN, 13);
+        assert_eq!((new.size(), old[0].size()), (10, 0));
+        let mut old = [draft(0, 0, 0)];
+        share(None, &mut old, &Limits { desired: 4, ..TEN }, 0);
+        assert_eq!(old[0].size(), 4, "none is active: the newest takes all");
+        let (mut new, mut old) = (draft(5, 5, 0), [draft(8, 8, 8)]);
+        share(Some(&mut new), &mut old, &Limits { desired: 20, surge: 0, unavailable: 0, rolling: false }, 13);
+        assert_eq!((new.size(), old[0].size()), (5, 8), "who recreates has no proportions");
     }
 
     /// Plays rollouts against ReplicaSets that act, and become available, one pod at a time and in every order.

@@ -88,6 +88,20 @@ pub(super) fn note_new(deployment: &mut Deployment, name: &str, created: bool, n
     }
 }
 
+/// Notes that the new ReplicaSet could not be created.
+pub(super) fn note_failure(deployment: &mut Deployment, message: String, now: Timestamp) {
+    if deadline(deployment).is_some() {
+        let conditions = &mut deployment.status.get_or_insert_default().conditions;
+        set_condition(conditions, PROGRESSING, FALSE, REPLICA_SET_CREATE_ERROR, message, now);
+    }
+}
+
+/// How many pods are on their way out; unknown when a ReplicaSet that was seen to does not tell.
+fn terminating(statuses: &[&ReplicaSetStatus]) -> Option<i32> {
+    let of = |status: &&ReplicaSetStatus| status.terminating_replicas.or_else(|| status.observed_generation.is_none().then_some(0));
+    statuses.iter().map(of).sum()
+}
+
 /// The counts and the condition Available.
 pub(super) fn calculate(deployment: &Deployment, new: Option<&Draft>, old: &[Draft], limits: &Limits, now: Timestamp) -> DeploymentStatus {
     let none = ReplicaSetStatus::default();
@@ -105,7 +119,7 @@ pub(super) fn calculate(deployment: &Deployment, new: Option<&Draft>, old: &[Dra
         ready_replicas: some(sum(|status| status.ready_replicas.unwrap_or(0))),
         available_replicas: some(available),
         unavailable_replicas: some((asked - available).max(0)),
-        terminating_replicas: Some(sum(|status| status.terminating_replicas.unwrap_or(0))),
+        terminating_replicas: terminating(&statuses),
         collision_count: before.collision_count,
         conditions: before.conditions,
     };
@@ -153,21 +167,16 @@ pub(super) fn judge_progress(deployment: &Deployment, status: &mut DeploymentSta
             status.conditions.clone_from(conditions);
         }
     }
-    let failures = |draft: &Draft| {
-        let conditions = draft.set.status.as_ref().map(|status| &status.conditions)?;
-        condition::find(conditions, REPLICA_FAILURE).filter(|failure| failure.status == TRUE).cloned()
-    };
-    condition::remove(&mut status.conditions, REPLICA_FAILURE);
-    if let Some(failure) = new.into_iter().chain(old).find_map(failures) {
-        let same = condition::find(&before.conditions, REPLICA_FAILURE).filter(|same| same.reason == failure.reason).cloned();
-        status.conditions.get_or_insert_default().push(same.unwrap_or(DeploymentCondition {
-            type_: REPLICA_FAILURE.to_owned(),
-            status: failure.status,
-            reason: failure.reason,
-            message: failure.message,
-            last_transition_time: failure.last_transition_time,
-            last_update_time: Some(Time(now)),
-        }));
+    let failure = |draft: &Draft| condition::find(&draft.set.status.as_ref()?.conditions, REPLICA_FAILURE).cloned();
+    match new.into_iter().chain(old).find_map(failure) {
+        Some(failure) => {
+            let (reason, message) = (failure.reason.unwrap_or_default(), failure.message.unwrap_or_default());
+            let since = failure.last_transition_time.map_or(now, |time| time.0);
+            set_condition(&mut status.conditions, REPLICA_FAILURE, &failure.status, &reason, message, since);
+        }
+        None => {
+            condition::remove(&mut status.conditions, REPLICA_FAILURE);
+        }
     }
 }
 
@@ -201,4 +210,40 @@ fn left(conditions: &Option<Vec<DeploymentCondition>>, deadline: SignedDuration,
 pub(super) fn next_look(deployment: &Deployment, status: &DeploymentStatus, now: Timestamp) -> Option<Duration> {
     let left = left(&status.conditions, deadline(deployment)?, now)?;
     Some(Duration::try_from(left).unwrap_or_default() + Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::apps::v1::DeploymentSpec;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_to_create_is_told_only_where_progress_is_judged() {
+        let now = Timestamp::from_second(5).unwrap();
+        for (deadline, told) in [(Some(600), true), (Some(NO_DEADLINE), false), (None, false)] {
+            let spec = DeploymentSpec { progress_deadline_seconds: deadline, ..DeploymentSpec::default() };
+            let mut deployment = Deployment { spec: Some(spec), ..Deployment::default() };
+            note_failure(&mut deployment, "forbidden".to_owned(), now);
+            let conditions = deployment.status.unwrap_or_default().conditions;
+            let said = condition::find(&conditions, PROGRESSING).map(|said| (said.status.as_str(), said.reason.as_deref()));
+            assert_eq!(said, told.then_some((FALSE, Some(REPLICA_SET_CREATE_ERROR))));
+        }
+    }
+
+    #[test]
+    fn a_condition_changes_with_its_status_or_reason_alone() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut conditions = None;
+        let mut set = |status: &str, reason: &str, message: &str, second| {
+            set_condition(&mut conditions, "X", status, reason, message.to_owned(), at(second));
+            let found = condition::find(&conditions, "X").unwrap().clone();
+            let seconds = |time: Option<Time>| time.map_or(0, |time| time.0.as_second());
+            (found.message.unwrap(), seconds(found.last_transition_time), seconds(found.last_update_time))
+        };
+        assert_eq!(set(TRUE, "A", "one", 1), ("one".to_owned(), 1, 1));
+        assert_eq!(set(TRUE, "A", "two", 2), ("one".to_owned(), 1, 1), "a new message alone is no news");
+        assert_eq!(set(TRUE, "B", "three", 3), ("three".to_owned(), 1, 3));
+        assert_eq!(set(FALSE, "B", "four", 4), ("four".to_owned(), 4, 4));
+    }
 }

@@ -44,6 +44,8 @@ labs! {
     scale
     daemonset
     statefulset
+    job
+    cronjob
 }
 
 /// The name of a lab's folder.

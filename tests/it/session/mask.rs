@@ -7,6 +7,8 @@ use regex::Regex;
 
 /// What is masked, and what stands there instead; in this order.
 const MASKS: &[(&str, &str)] = &[
+    // Processes.
+    (r"\(pid \d+\)", "(pid <pid>)"),
     // Moments: as JSON, in `describe`, and as Go prints them.
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>"),
     (r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "<time>"),
@@ -20,8 +22,6 @@ const MASKS: &[(&str, &str)] = &[
     (r"127\.0\.0\.1:\d+", "<address>"),
     (r"\b\d{1,3}(\.\d{1,3}){3}\b", "<ip>"),
     (r"\b3[0-2]\d{3}\b", "<node-port>"),
-    // Processes.
-    (r"\(pid \d+\)", "(pid <pid>)"),
     // Which node the scheduler took.
     (r"(Successfully assigned \S+ to) \S+", "$1 <node>"),
     (r"^(Node: +)[^/ ]+/", "$1<node>/"),

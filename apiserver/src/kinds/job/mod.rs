@@ -13,7 +13,6 @@ use super::{
     unset::{default_text, flag, list, list_mut, text},
 };
 
-mod indexes;
 mod policy;
 mod status;
 pub(super) mod validate;

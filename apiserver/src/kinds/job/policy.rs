@@ -6,15 +6,12 @@ use k8s_openapi::api::batch::v1::{
     JobSpec, PodFailurePolicy, PodFailurePolicyOnExitCodesRequirement, PodFailurePolicyOnPodConditionsPattern, PodFailurePolicyRule,
     SuccessPolicy, SuccessPolicyRule,
 };
-use mini_api::name;
+use mini_api::{indexes::Indexes, name};
 
-use super::{
-    super::{
-        count::not_negative,
-        field::{Errors, Path},
-        unset::{list, text},
-    },
-    indexes,
+use super::super::{
+    count::not_negative,
+    field::{Errors, Path},
+    unset::{list, text},
 };
 
 /// The most rules, and the most patterns of a rule.
@@ -131,8 +128,8 @@ fn success_rule(rule: &SuccessPolicyRule, completions: i32, path: &Path<'_>, err
         if text.len() > MOST_INDEXES {
             errors.too_long(&path, MOST_INDEXES);
         }
-        match indexes::parse(text, completions) {
-            Ok(intervals) => total = indexes::count(&intervals),
+        match Indexes::parse(text, completions) {
+            Ok(indexes) => total = indexes.count(),
             Err(error) => errors.invalid(&path, text, &format!("error parsing succeededIndexes: {error}")),
         }
     }

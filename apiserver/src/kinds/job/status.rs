@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::batch::v1::{Job, JobSpec, JobStatus};
+use mini_api::indexes::Indexes;
 
 use super::{
     super::{
@@ -12,7 +13,7 @@ use super::{
         field::{Errors, Path},
         unset::{flag, list, text},
     },
-    has, indexes, is_indexed,
+    has, is_indexed,
 };
 
 /// Both sides of a change, and where it is.
@@ -160,8 +161,8 @@ fn book(change: &Change<'_>, errors: &mut Errors) {
     let (completed_path, failed_path) = (path.child("completedIndexes"), path.child("failedIndexes"));
     let limit = spec.completions.unwrap_or(i32::MAX);
     let completed_text = text(&new.completed_indexes);
-    let completed = indexes::parse(completed_text, limit);
-    let failed = new.failed_indexes.as_deref().map(|text| (text, indexes::parse(text, limit)));
+    let completed = Indexes::parse(completed_text, limit);
+    let failed = new.failed_indexes.as_deref().map(|text| (text, Indexes::parse(text, limit)));
     let (is_completed_new, is_failed_new) = (new.completed_indexes != old.completed_indexes, new.failed_indexes != old.failed_indexes);
     if is_completed_new {
         if let Err(error) = &completed {
@@ -181,7 +182,7 @@ fn book(change: &Change<'_>, errors: &mut Errors) {
             _ => {}
         }
         if let (Ok(completed), Ok(failed)) = (&completed, failed)
-            && let Some(index) = indexes::overlap(completed, failed)
+            && let Some(index) = completed.common(failed).first()
             && (is_completed_new || is_failed_new)
         {
             errors.invalid(&failed_path, text, &format!("failedIndexes and completedIndexes overlap at index: {index}"));

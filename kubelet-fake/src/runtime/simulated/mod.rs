@@ -10,6 +10,8 @@
 //! | `mini.dev/pull-seconds: "30"` | what a pull of the pod's images takes, instead of the flag's time |
 //! | `mini.dev/image-missing: "true"` | the pod's images cannot be found |
 //!
+//! Without annotations `echo`, `date`, `true`, `false` and `sleep` end as they do anywhere; other programs run on.
+//!
 //! Images exist, unless their tag is `no-such-tag` or their repository begins with `nosuch/`. A container costs a
 //! table entry; only one that ends by itself costs a timer.
 //!

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, CronJobStatus, JobTemplateSpec};
-use mini_api::name;
+use mini_api::{cron::Schedule, name};
 use serde_json::Value;
 
 use super::{
@@ -14,8 +14,6 @@ use super::{
     selector,
     unset::{default_text, flag, list, text},
 };
-
-mod schedule;
 
 /// The longest name of a CronJob: its Jobs' names end in a hyphen and ten digits.
 const MOST_NAME: usize = 52;
@@ -91,8 +89,8 @@ fn validate_schedule(spec: &CronJobSpec, path: &Path<'_>, errors: &mut Errors) {
     if schedule.is_empty() {
         return errors.required(path, "");
     }
-    if let Err(error) = schedule::check(schedule) {
-        errors.invalid(path, schedule, &error);
+    if let Err(error) = Schedule::parse(schedule) {
+        errors.invalid(path, schedule, &error.to_string());
     }
     if schedule.contains("TZ") {
         errors.invalid(path, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
