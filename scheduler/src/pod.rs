@@ -228,7 +228,7 @@ impl Wants {
 impl PodInfo {
     /// All of it that the node table counts.
     pub(crate) fn as_counted(&self) -> impl PartialEq + '_ {
-        (&self.wants, &self.labels, self.terminating)
+        (&self.wants, &self.labels, &self.made_by, self.terminating)
     }
 
     /// A reference to the pod, for Events.
