@@ -39,6 +39,19 @@ impl Plugin for NodeAffinity {
         }
     }
 
+    fn remedy(&self, case: Case<'_>, node: NodeRef<'_>) -> Option<String> {
+        let (wants, labels) = (&case.pod.wants, &node.info().labels);
+        let missing = wants.selector.iter().filter(|(key, value)| labels.get(*key) != Some(value));
+        let missing: Vec<String> = missing.map(|(key, value)| format!("{key}={value}")).collect();
+        if let Some(names) = wants.required.as_deref().and_then(named).filter(|names| !names.contains(&&*node.info().name)) {
+            return Some(format!("nothing: the pod asks for {}", names.join(" or ")));
+        }
+        if missing.is_empty() {
+            return Some("labels that match the pod's node affinity".to_owned());
+        }
+        Some(format!("label the node {}", missing.join(" ")))
+    }
+
     fn weight(&self) -> i64 {
         2
     }

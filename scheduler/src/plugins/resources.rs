@@ -1,5 +1,7 @@
 //! NodeResourcesFit: the requests of a node's pods stay within what it can allocate; the emptier the node, the better.
 
+use mini_api::quantity::{Format, Quantity};
+
 use crate::{
     amounts::Amounts,
     framework::{Case, Change, Filter, Plugin, Reason, Refusal, Score},
@@ -20,6 +22,34 @@ impl Plugin for NodeResourcesFit {
     fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
         let (wanted, args) = (&case.pod.wants.amounts, &case.profile.args.fit);
         Filter::each(move |node| fits(wanted, args, node))
+    }
+
+    fn remedy(&self, case: Case<'_>, node: NodeRef<'_>) -> Option<String> {
+        let (wanted, taken, there) = (&case.pod.wants.amounts, node.requested(), &node.info().allocatable);
+        let short = |name: &str, format: Format, wanted: i64, taken: i64, there: i64| {
+            let words = |milli: i64| Quantity::from_milli(i128::from(milli), format);
+            if wanted <= 0 || wanted <= there - taken {
+                None
+            } else if wanted > there {
+                Some(format!("a node with {} {name}: this one has {}", words(wanted), words(there)))
+            } else {
+                Some(format!("{} more {name}: {} of {} are free", words(wanted - (there - taken)), words((there - taken).max(0)), words(there)))
+            }
+        };
+        let whole = |name: &str, format: Format, wanted: i64, taken: i64, there: i64| {
+            short(name, format, wanted.saturating_mul(1000), taken.saturating_mul(1000), there.saturating_mul(1000))
+        };
+        let fixed = [
+            whole("pods", Format::DecimalSi, wanted.pods, taken.pods, there.pods),
+            short("cpu", Format::DecimalSi, wanted.cpu, taken.cpu, there.cpu),
+            whole("memory", Format::BinarySi, wanted.memory, taken.memory, there.memory),
+            whole("ephemeral-storage", Format::BinarySi, wanted.ephemeral_storage, taken.ephemeral_storage, there.ephemeral_storage),
+        ];
+        let extended = wanted.extended.iter().map(|(name, wanted)| {
+            whole(name, Format::DecimalSi, *wanted, taken.of_extended(name), there.of_extended(name))
+        });
+        let all: Vec<String> = fixed.into_iter().chain(extended).flatten().collect();
+        Some(all.join("; ")).filter(|all| !all.is_empty())
     }
 
     /// Which nodes are better, the profile says: by default those of which more stays free.
