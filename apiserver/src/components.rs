@@ -1,18 +1,16 @@
 //! The components beside the API server, and how they are: asked over HTTP when somebody wants to know, and never remembered.
 
-use std::{future::Future, io, net::SocketAddr, str::FromStr, time::Duration};
+use std::{future::Future, net::SocketAddr, str::FromStr, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{Request, header},
 };
 use futures::future::join_all;
 use http_body_util::{BodyExt, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use mini_api::dial::failure;
-use mini_daemon::tasks::detach;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
+
+use crate::peer;
 
 /// How long a component may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -23,12 +21,12 @@ const LONGEST: usize = 10 * 1024;
 /// What upstream calls the store.
 const STORE: &str = "etcd-0";
 
-/// A component that serves /healthz.
+/// A component, and where its admin port is. Several of one name are copies, of which one works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
     /// Such as `scheduler`.
     pub name: String,
-    /// Where it serves it.
+    /// Where it serves /healthz, and what it has to say besides.
     pub address: SocketAddr,
 }
 
@@ -58,7 +56,16 @@ pub struct Checkup {
 
 /// How all of them are, and the store, which has answered when `store` ends. They are asked at once.
 pub async fn check(components: &[Component], store: impl Future<Output = Result<(), mini_store::Error>>) -> Vec<Checkup> {
-    let (mut all, store) = tokio::join!(join_all(components.iter().map(ask)), timeout(PATIENCE, store));
+    let (asked, store) = tokio::join!(join_all(components.iter().map(ask)), timeout(PATIENCE, store));
+    let mut all: Vec<Checkup> = Vec::with_capacity(asked.len() + 1);
+    for checkup in asked {
+        // Of several copies one must be well.
+        match all.iter_mut().find(|other| other.name == checkup.name) {
+            Some(other) if !other.healthy => *other = checkup,
+            Some(_) => {}
+            None => all.push(checkup),
+        }
+    }
     let error = match store {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.to_string()),
@@ -82,24 +89,26 @@ async fn ask(component: &Component) -> Checkup {
 
 /// What /healthz answers there: the code and the body. Or why there is no answer, in Go's words.
 async fn health(address: SocketAddr) -> Result<(u16, String), String> {
-    let stream = TcpStream::connect(address).await.map_err(|error: io::Error| failure(address, &error))?;
-    let words = |error: hyper::Error| if error.is_incomplete_message() { "EOF".to_owned() } else { error.to_string() };
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
-    detach("checkup", async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a checkup ended badly");
-        }
-    });
-    let request = Request::get("/healthz").header(header::HOST, address.to_string()).body(Body::empty());
-    let answer = sender.send_request(request.map_err(|error| error.to_string())?).await.map_err(words)?;
+    let (code, body) = fetch(&address.to_string(), &address.to_string(), "/healthz", LONGEST).await?;
+    Ok((code, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// What the program that listens at `address` answers to GET `path` when it is called `host`: the code and a body of at most
+/// `longest` bytes. Or why there is no answer, in Go's words.
+pub(crate) async fn fetch(address: &str, host: &str, path: &str, longest: usize) -> Result<(u16, Bytes), String> {
+    // The whole of the question has less time than this.
+    let mut sender = peer::dial(address, 2 * PATIENCE).await?;
+    let request = Request::get(path).header(header::HOST, host).body(Body::empty());
+    let answer = sender.send_request(request.map_err(|error| error.to_string())?).await.map_err(|error| peer::words(&error))?;
     let code = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|error| error.to_string())?;
-    Ok((code, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+    let body = Limited::new(answer.into_body(), longest).collect().await.map_err(|error| error.to_string())?;
+    Ok((code, body.to_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
     use axum::{Router, http::StatusCode, routing::get};
+    use mini_daemon::tasks::detach;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -118,8 +127,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let sick = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let well = listener.local_addr().unwrap();
         let at = |name: &str, address| Component { name: name.to_owned(), address };
-        let all = [at("a", listener.local_addr().unwrap()), at("b", sick.local_addr().unwrap()), at("c", nobody)];
+        let all = [at("a", nobody), at("a", well), at("a", nobody), at("b", sick.local_addr().unwrap()), at("c", nobody)];
         detach("a", async { axum::serve(listener, Router::new().route("/healthz", get(|| async { "ok" }))).await });
         let failing = Router::new().route("/healthz", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }));
         detach("b", async { axum::serve(sick, failing).await });

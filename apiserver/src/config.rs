@@ -49,7 +49,8 @@ pub struct Config {
     /// Where to write audit events, at level Metadata; `-` is standard output [default: nowhere].
     #[arg(long, value_name = "FILE")]
     pub audit_log_path: Option<PathBuf>,
-    /// Which components to ask how they are when somebody reads ComponentStatuses, and where each serves /healthz.
+    /// The components, and where the admin port of each is: they are asked how they are when somebody reads ComponentStatuses, and
+    /// `/components/NAME/PATH` leads there. Copies of one component have one name.
     #[arg(long = "component", value_name = "NAME=ADDRESS", default_values = ["controller-manager=127.0.0.1:10257", "scheduler=127.0.0.1:10259"])]
     pub components: Vec<Component>,
 }

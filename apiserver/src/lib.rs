@@ -22,8 +22,10 @@ pub mod error;
 pub mod http;
 pub mod kinds;
 mod measure;
+mod peer;
 pub mod registry;
 pub mod schema;
+pub mod stats;
 pub mod tokens;
 
 pub use config::{Admission, Args, Config};

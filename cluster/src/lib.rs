@@ -15,18 +15,24 @@
 //! # }
 //! ```
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, anyhow};
+use axum::Router;
 use futures::{StreamExt, future::BoxFuture, pin_mut};
 use k8s_openapi::api::core::v1::{Node, ServiceAccount};
 use kube::{
     Api, Client, Config,
     runtime::{WatchStreamExt, watcher},
 };
-use mini_apiserver::Server;
+use mini_apiserver::{Server, components::Component};
 use mini_daemon::{connect, process::Running, tasks::Tasks};
-use tokio::task::JoinHandle;
+use mini_scheduler::Desk;
+use tokio::{net::TcpListener, task::JoinHandle};
 
 /// How long a cluster may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -82,9 +88,13 @@ impl Options {
     async fn begin(self) -> Result<Cluster> {
         let tasks = Tasks::new();
         let token = tasks.token();
-        let server = Server::start(&self.apiserver, tasks.child()).await?;
+        let (scheduler, controllers) = (AdminPort::open(&self.scheduler).await?, AdminPort::open(&self.controllers).await?);
+        let mut apiserver = self.apiserver.clone();
+        controllers.tell("controller-manager", &mut apiserver.components);
+        scheduler.tell("scheduler", &mut apiserver.components);
+        let server = Server::start(&apiserver, tasks.child()).await?;
         let address = server.address();
-        let running = mini_daemon::tasks::detach("cluster", run(tasks, server, self.clone()));
+        let running = mini_daemon::tasks::detach("cluster", run(tasks, server, self.clone(), [scheduler, controllers]));
         let cluster = Cluster { address, client: client(address, "mini-cluster")?, token, running };
         match tokio::time::timeout(PATIENCE, cluster.ready(&self)).await {
             Ok(ready) => ready?,
@@ -205,12 +215,39 @@ pub fn kubeconfig(address: SocketAddr) -> String {
     )
 }
 
+/// Where a part has its admin endpoints, if there is such a part: a free port of the loopback address.
+struct AdminPort(Option<TcpListener>);
+
+impl AdminPort {
+    async fn open<P>(part: &Option<P>) -> Result<Self> {
+        Ok(Self(if part.is_some() { Some(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?) } else { None }))
+    }
+
+    /// Tells it to the API server, instead of any other component of that name.
+    fn tell(&self, name: &str, components: &mut Vec<Component>) {
+        if let Some(address) = self.0.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            components.retain(|component| component.name != name);
+            components.push(Component { name: name.to_owned(), address });
+        }
+    }
+
+    /// Serves them, and these routes.
+    fn serve(self, name: &str, routes: Router, tasks: &mut Tasks) {
+        if let Some(listener) = self.0 {
+            tasks.spawn(format!("admin port of the {name}"), mini_daemon::admin::serve(listener, routes, tasks.token()));
+        }
+    }
+}
+
 /// Runs every part until one dies or the set is asked to stop. The API server goes last, so that the others can finish.
-async fn run(mut tasks: Tasks, server: Server, options: Options) -> Result<()> {
+async fn run(mut tasks: Tasks, server: Server, options: Options, [of_scheduler, of_controllers]: [AdminPort; 2]) -> Result<()> {
     let address = server.address();
     let (scheduler, controllers, kubelet) = (options.scheduler, options.controllers, options.kubelet);
+    let desk = Desk::default();
+    of_scheduler.serve("scheduler", desk.clone().routes(), &mut tasks);
+    of_controllers.serve("controllers", Router::new(), &mut tasks);
     if let Some(config) = scheduler {
-        tasks.spawn("scheduler", mini_scheduler::run(client(address, mini_scheduler::AGENT)?, config, tasks.child()));
+        tasks.spawn("scheduler", mini_scheduler::run(client(address, mini_scheduler::AGENT)?, config, desk, tasks.child()));
     }
     if let Some(config) = controllers {
         tasks.spawn("controllers", mini_controllers::run(client(address, mini_controllers::AGENT)?, config, tasks.child()));

@@ -1,14 +1,12 @@
-//! The admin port of a component: /healthz, /readyz and /metrics.
+//! The admin port of a component: /healthz, /readyz and /metrics, and what the component itself has to say.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use parking_lot::Mutex;
 use prometheus_client::{encoding::text::encode, registry::Registry};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 static METRICS: LazyLock<Arc<Mutex<Registry>>> = LazyLock::new(Arc::default);
@@ -32,12 +30,11 @@ pub fn app(registry: Arc<Mutex<Registry>>) -> Router {
     Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(|| async { "ok" })).route("/metrics", get(metrics))
 }
 
-/// Serves the admin endpoints until the token is cancelled.
+/// Serves the admin endpoints, and a program's own routes beside them, until the token is cancelled.
 ///
 /// # Errors
-/// When the address cannot be bound.
-pub async fn serve(address: SocketAddr, token: CancellationToken) -> Result<()> {
-    let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
-    axum::serve(listener, app(metrics())).with_graceful_shutdown(token.cancelled_owned()).await?;
+/// When the listener breaks.
+pub async fn serve(listener: TcpListener, routes: Router, token: CancellationToken) -> Result<()> {
+    axum::serve(listener, app(metrics()).merge(routes)).with_graceful_shutdown(token.cancelled_owned()).await?;
     Ok(())
 }

@@ -3,9 +3,13 @@
 use std::{net::SocketAddr, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow};
+use axum::Router;
 use clap::Args;
 use futures::future::BoxFuture;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{admin, clock, tasks::Tasks};
@@ -29,11 +33,17 @@ pub struct ProcessArgs {
     pub admin_listen: Option<SocketAddr>,
 }
 
+/// As [`run_with`], for a program whose admin port has only what every program's has.
+pub fn run(name: &'static str, args: &ProcessArgs, main: impl FnOnce(Tasks) -> Running) -> ExitCode {
+    run_with(name, args, Router::new(), main)
+}
+
 /// Runs a program: `main` gets the root set of tasks, whose token SIGINT and SIGTERM cancel.
 ///
-/// The exit code is 0 when `main` ends well; otherwise the error is printed on one line and the code is 1.
-pub fn run(name: &'static str, args: &ProcessArgs, main: impl FnOnce(Tasks) -> Running) -> ExitCode {
-    match start(name, args, Box::new(main)) {
+/// Its admin port, if it has one, serves these routes as well. The exit code is 0 when `main` ends well; otherwise the error is
+/// printed on one line and the code is 1.
+pub fn run_with(name: &'static str, args: &ProcessArgs, routes: Router, main: impl FnOnce(Tasks) -> Running) -> ExitCode {
+    match start(name, args, routes, Box::new(main)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "{name} ends");
@@ -43,7 +53,7 @@ pub fn run(name: &'static str, args: &ProcessArgs, main: impl FnOnce(Tasks) -> R
     }
 }
 
-fn start(name: &'static str, args: &ProcessArgs, main: Box<dyn FnOnce(Tasks) -> Running + '_>) -> Result<()> {
+fn start(name: &'static str, args: &ProcessArgs, routes: Router, main: Box<dyn FnOnce(Tasks) -> Running + '_>) -> Result<()> {
     let filter = EnvFilter::try_new(&args.log).context("read --log")?;
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
     // A second program in the same process (as in tests) keeps the first one's logs.
@@ -59,7 +69,8 @@ fn start(name: &'static str, args: &ProcessArgs, main: Box<dyn FnOnce(Tasks) -> 
         let mut terminate = signal(SignalKind::terminate())?;
         let mut side = tasks.child();
         if let Some(address) = args.admin_listen {
-            side.spawn("admin", admin::serve(address, side.token()));
+            let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
+            side.spawn("admin", admin::serve(listener, routes, side.token()));
         }
         let mut main = main(tasks);
         tokio::select! {

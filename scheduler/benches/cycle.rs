@@ -94,7 +94,7 @@ fn cost(cluster: &mut Cluster, wish: Wish, run: &str) -> f64 {
         cluster.prepare(&pod, profile);
         let draw = Draw { random: (index as u64).wrapping_mul(0x9e37_79b9), start };
         let outcome = schedule(Case::new(&pod, cluster), draw);
-        start = outcome.next_start;
+        start = outcome.search.next_start;
         if let Decision::Place(placement) = outcome.decision {
             let node = cluster.nodes.node(placement.row).info().name.clone();
             cluster.nodes.assume(pod, &node);

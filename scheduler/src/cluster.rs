@@ -10,7 +10,7 @@ use kube::runtime::watcher::Event;
 
 use crate::{
     budget::BudgetInfo, framework::Case, namespace::NamespaceInfo, nomination::Nominations, plugins::PLUGINS, pod::PodInfo,
-    profile::Profile, service::ServiceInfo, snapshot::Snapshot,
+    profile::Profile, service::ServiceInfo, snapshot::Snapshot, storage::Storage,
 };
 
 /// The cluster as the scheduler knows it.
@@ -22,17 +22,30 @@ pub struct Cluster {
     pub nominations: Nominations,
     /// The namespaces, whose labels select pods by theirs.
     pub namespaces: Mirror<NamespaceInfo>,
-    /// The Services, whose pods are spread.
-    pub services: Mirror<ServiceInfo>,
+    /// Claims, volumes and their classes.
+    pub storage: Storage,
     /// The PodDisruptionBudgets, which preemption respects where it can.
     pub budgets: Mirror<BudgetInfo>,
+    /// The Services, whose pods are spread.
+    pub services: Mirror<ServiceInfo>,
 }
 
 impl Cluster {
     /// Whether all copies beside the node table were complete at least once.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.namespaces.synced() && self.services.synced() && self.budgets.synced()
+        self.namespaces.synced() && self.storage.synced() && self.budgets.synced() && self.services.synced()
+    }
+
+    /// Makes all copies complete, as they are.
+    #[cfg(test)]
+    pub(crate) fn complete(&mut self) {
+        self.namespaces.apply(Event::InitDone);
+        self.budgets.apply(Event::InitDone);
+        self.services.apply(Event::InitDone);
+        self.storage.claims.apply(Event::InitDone);
+        self.storage.volumes.apply(Event::InitDone);
+        self.storage.classes.apply(Event::InitDone);
     }
 
     /// Gets ready for a decision about a pod, and for others like it. That makes decisions quick and changes none.
@@ -47,10 +60,12 @@ impl Cluster {
 pub enum Kind {
     /// A Namespace.
     Namespace,
-    /// A Service.
-    Service,
+    /// A claim, a volume, or a class of them.
+    Storage,
     /// A PodDisruptionBudget.
     PodDisruptionBudget,
+    /// A Service.
+    Service,
 }
 
 /// `metadata.namespace` (empty where there is none) and `metadata.name`.

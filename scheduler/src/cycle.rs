@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::{
     diagnosis::Diagnosis,
-    framework::{Case, Filter, Refusal},
+    framework::{Case, Filter, Reason, Refusal},
     plugins::PLUGINS,
 };
 
@@ -26,8 +26,10 @@ pub struct Draw {
 pub struct Outcome {
     /// Where the pod goes.
     pub decision: Decision,
-    /// The row at which the next cycle should begin.
-    pub next_start: usize,
+    /// What the filters said.
+    pub search: Search,
+    /// What the scores said; nothing where there was no choice.
+    pub scores: Scores,
 }
 
 /// Where a pod goes.
@@ -64,18 +66,18 @@ pub fn schedule(case: Case<'_>, draw: Draw) -> Outcome {
 /// Chooses a node for a pod, but none of those that others claim.
 #[must_use]
 pub fn schedule_beside(case: Case<'_>, draw: Draw, claims: &Claims) -> Outcome {
-    let search = Search::run(case, draw.start, claims);
-    let next_start = search.next_start;
+    let wanted = feasible_nodes_to_find(case.cluster.nodes.len(), case.profile.percentage_of_nodes_to_score);
+    let search = Search::run(case, draw.start, wanted, claims);
     if search.feasible.is_empty() {
-        return Outcome { decision: Decision::Refuse(search.diagnose(case)), next_start };
+        return Outcome { decision: Decision::Refuse(search.diagnose(case)), search, scores: Scores::default() };
     }
-    let feasible = search.feasible.len();
-    let evaluated = feasible + search.refused.len();
-    let (row, score) = match search.feasible[..] {
-        [only] => (only, 0),
-        _ => best(&search.feasible, &totals(case, &search.feasible), draw.random),
-    };
-    Outcome { decision: Decision::Place(Placement { row, score, feasible, evaluated }), next_start }
+    let (mut row, mut score, mut scores) = (search.feasible[0], 0, Scores::default());
+    if search.feasible.len() > 1 {
+        scores = Scores::of(case, &search.feasible);
+        (row, score) = best(&search.feasible, &scores.totals, draw.random);
+    }
+    let (feasible, evaluated) = (search.feasible.len(), search.feasible.len() + search.refused.len());
+    Outcome { decision: Decision::Place(Placement { row, score, feasible, evaluated }), search, scores }
 }
 
 /// Whether one node would do.
@@ -91,20 +93,25 @@ pub fn look(case: Case<'_>, row: usize) -> Result<(), (usize, Refusal)> {
 }
 
 /// The first half of a cycle: who would do, and who refused.
-struct Search {
-    feasible: Vec<usize>,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// The rows that would do.
+    pub feasible: Vec<usize>,
     /// Row, plugin, and why.
-    refused: Vec<(usize, usize, Refusal)>,
+    pub refused: Vec<(usize, usize, Refusal)>,
     /// The plugin that refused all nodes at once, and why.
-    refused_all: Option<(usize, Refusal)>,
+    pub refused_all: Option<(usize, Refusal)>,
     /// The plugin that confined the search to nodes the pod names.
-    narrowed_by: Option<usize>,
-    next_start: usize,
+    pub narrowed_by: Option<usize>,
+    /// The row at which the next cycle should begin.
+    pub next_start: usize,
 }
 
 impl Search {
-    fn run(case: Case<'_>, start: usize, claims: &Claims) -> Self {
-        let mut search = Self { feasible: Vec::new(), refused: Vec::new(), refused_all: None, narrowed_by: None, next_start: start };
+    /// Looks at the nodes from row `start` on, until so many would do that nobody claims.
+    #[must_use]
+    pub fn run(case: Case<'_>, start: usize, wanted: usize, claims: &Claims) -> Self {
+        let mut search = Self { next_start: start, ..Self::default() };
         let mut filters = Vec::with_capacity(PLUGINS.len());
         for index in &case.profile.filters {
             match PLUGINS[*index].filter(case) {
@@ -129,7 +136,6 @@ impl Search {
             return search;
         }
         let nodes = table.len();
-        let wanted = feasible_nodes_to_find(nodes, case.profile.percentage_of_nodes_to_score);
         if nodes == 0 {
             return search;
         }
@@ -162,7 +168,8 @@ impl Search {
     }
 
     /// Puts the refusals of all nodes into words.
-    fn diagnose(self, case: Case<'_>) -> Diagnosis {
+    #[must_use]
+    pub fn diagnose(&self, case: Case<'_>) -> Diagnosis {
         let nodes = case.cluster.nodes.len();
         let mut diagnosis = Diagnosis { nodes, ..Diagnosis::default() };
         for (row, index, refusal) in &self.refused {
@@ -172,8 +179,8 @@ impl Search {
                 diagnosis.resolvable.push(*row);
             }
         }
-        if let Some((index, refusal)) = self.refused_all {
-            diagnosis.refused_by.insert(index);
+        if let Some((index, refusal)) = &self.refused_all {
+            diagnosis.refused_by.insert(*index);
             if refusal.resolvable {
                 diagnosis.resolvable = (0..nodes).collect();
             }
@@ -181,11 +188,15 @@ impl Search {
         }
         if let Some(index) = self.narrowed_by {
             diagnosis.refused_by.insert(index);
-            let others = format!("node(s) didn't satisfy plugin(s) [{}]", PLUGINS[index].name());
-            diagnosis.reasons.add(&others.into(), nodes - self.refused.len());
+            diagnosis.reasons.add(&beyond(index), nodes - self.refused.len());
         }
         diagnosis
     }
+}
+
+/// What is said of the nodes beyond those to which this plugin confined the search.
+pub(crate) fn beyond(plugin: usize) -> Reason {
+    format!("node(s) didn't satisfy plugin(s) [{}]", PLUGINS[plugin].name()).into()
 }
 
 /// Where no percentage is given, upstream's adaptive sampling: of 100 nodes all, of 500 46 %, of 5,000 10 %, never less than 5 % or
@@ -198,17 +209,40 @@ fn feasible_nodes_to_find(nodes: usize, percentage: usize) -> usize {
     (nodes * percentage / 100).max(ENOUGH_NODES)
 }
 
-/// The weighted scores of these rows.
-fn totals(case: Case<'_>, rows: &[usize]) -> Vec<i64> {
-    let (mut totals, mut scores) = (vec![0; rows.len()], Vec::with_capacity(rows.len()));
-    for (index, weight) in &case.profile.scorers {
-        let Some(score) = PLUGINS[*index].score(case, rows) else { continue };
-        scores.clear();
-        scores.extend(rows.iter().map(|row| (score.look)(case.cluster.nodes.node(*row))));
-        (score.normalize)(&mut scores);
-        totals.iter_mut().zip(&scores).for_each(|(total, score)| *total += weight * score);
+/// The second half of a cycle: how good the nodes are that would do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scores {
+    /// What each plugin said that could tell the nodes apart.
+    pub columns: Vec<Column>,
+    /// The weighted sums, in the order of the rows.
+    pub totals: Vec<i64>,
+}
+
+/// What one plugin said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its place in the list.
+    pub plugin: usize,
+    /// How much it counts.
+    pub weight: i64,
+    /// Its scores, not weighted, in the order of the rows.
+    pub scores: Vec<i64>,
+}
+
+impl Scores {
+    /// The scores of these rows.
+    #[must_use]
+    pub fn of(case: Case<'_>, rows: &[usize]) -> Self {
+        let mut all = Self { columns: Vec::new(), totals: vec![0; rows.len()] };
+        for (index, weight) in &case.profile.scorers {
+            let Some(score) = PLUGINS[*index].score(case, rows) else { continue };
+            let mut scores: Vec<i64> = rows.iter().map(|row| (score.look)(case.cluster.nodes.node(*row))).collect();
+            (score.normalize)(&mut scores);
+            all.totals.iter_mut().zip(&scores).for_each(|(total, score)| *total += weight * score);
+            all.columns.push(Column { plugin: *index, weight: *weight, scores });
+        }
+        all
     }
-    totals
 }
 
 /// One of the rows with the highest score, and that score.
@@ -372,9 +406,9 @@ mod tests {
             cluster.nodes.apply_node(node(&format!("n{index}")));
         }
         let first = schedule(&cluster, &pod("p"), Draw::default());
-        assert_eq!(first.next_start, 230);
+        assert_eq!(first.search.next_start, 230);
         let later = schedule(&cluster, &pod("p"), Draw { random: 0, start: 460 });
-        assert_eq!(later.next_start, 190);
+        assert_eq!(later.search.next_start, 190);
         assert_eq!(placed(later).feasible, 230);
     }
 }

@@ -4,7 +4,7 @@
 //! For each pod a plugin is asked once, and answers with what it says of a single node: so it can work out beforehand what all
 //! nodes have in common, and a plugin that has nothing to say costs nothing.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use crate::{
     census::Need,
@@ -135,6 +135,18 @@ pub enum Change<'a> {
     Other(Kind),
 }
 
+impl fmt::Display for Change<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(node) => write!(f, "node {} came or changed", node.info().name),
+            Self::NodeGone(node) => write!(f, "node {} went, and its pods with it", node.name),
+            Self::PodHere(node, pod) => write!(f, "pod {pod} came to node {}", node.info().name),
+            Self::PodGone(node, pod) => write!(f, "pod {pod} left node {} or takes less of it", node.info().name),
+            Self::Other(kind) => write!(f, "a {kind:?} came, changed or went"),
+        }
+    }
+}
+
 /// One aspect of the choice. All methods but the name have defaults: a plugin says only what it cares about.
 pub trait Plugin: Sync {
     /// Upstream's name of the plugin.
@@ -157,6 +169,11 @@ pub trait Plugin: Sync {
 
     /// How good it finds nodes, of which those in `rows` would do; nothing when it cannot tell nodes apart for this pod.
     fn score<'c>(&self, _case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
+        None
+    }
+
+    /// What would make it allow a node that it refuses, in words for people; nothing when it cannot tell.
+    fn remedy(&self, _case: Case<'_>, _node: NodeRef<'_>) -> Option<String> {
         None
     }
 

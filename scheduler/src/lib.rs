@@ -26,12 +26,16 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bind::{BindJob, Hands, Report},
     configuration::Configuration,
+    desk::Questions,
     node::NodeView,
     pod::PodView,
     profile::Profile,
-    scheduler::{Input, Scheduler, Work},
+    scheduler::{Input, Moment, Scheduler, Work},
 };
 
+pub use crate::desk::Desk;
+
+pub mod account;
 pub mod amounts;
 mod bind;
 pub mod budget;
@@ -39,8 +43,10 @@ pub mod census;
 pub mod cluster;
 pub mod configuration;
 pub mod cycle;
+mod desk;
 pub mod diagnosis;
 mod evict;
+pub mod explain;
 pub mod extension;
 pub mod framework;
 mod meta;
@@ -49,13 +55,17 @@ pub mod node;
 pub mod nomination;
 pub mod plugins;
 pub mod pod;
+mod prebind;
 pub mod preempt;
 pub mod profile;
 pub mod queue;
+mod record;
 pub mod relations;
 mod scheduler;
 pub mod service;
 pub mod snapshot;
+pub mod storage;
+mod utilization;
 mod watch;
 
 /// How many watch events may wait for the loop before the watches are slowed down.
@@ -119,21 +129,26 @@ pub const AGENT: &str = "kube-scheduler";
 ///
 /// # Errors
 /// As [`run`], and when another copy works in this one's place.
-pub fn lead(client: Client, election: ElectionArgs, config: Config, tasks: Tasks) -> Running {
+pub fn lead(client: Client, election: ElectionArgs, config: Config, desk: Desk, tasks: Tasks) -> Running {
+    // A wrong configuration is told at once, not when this copy's turn comes.
+    if let Err(error) = config.configuration() {
+        return Box::pin(async { Err(error.into()) });
+    }
     // Upstream speaks of the election, too, as the scheduler its pods name.
     let candidate = Candidate { lease: AGENT, component: Profile::DEFAULT_NAME };
-    election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), tasks))
+    election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), desk.clone(), tasks))
 }
 
-/// Schedules pods until the token of `tasks` is cancelled. Outages of the API server are waited out.
+/// Schedules pods, and answers what is asked at the desk, until the token of `tasks` is cancelled. Outages of the API server are waited
+/// out.
 ///
 /// # Errors
 /// When the configuration file is wrong, or a task dies, which would be a defect.
-pub fn run(client: Client, config: Config, tasks: Tasks) -> Running {
-    Box::pin(start(client, config, tasks))
+pub fn run(client: Client, config: Config, desk: Desk, tasks: Tasks) -> Running {
+    Box::pin(start(client, config, desk, tasks))
 }
 
-async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Result<()> {
+async fn start(client: Client, config: Config, desk: Desk, mut tasks: Tasks) -> anyhow::Result<()> {
     let configuration = config.configuration()?;
     let token = tasks.token();
     token.run_until_cancelled(connect::wait_ready(&client)).await.transpose()?;
@@ -153,7 +168,7 @@ async fn start(client: Client, config: Config, mut tasks: Tasks) -> anyhow::Resu
     tasks.spawn("watch of pods", until(token.clone(), watch_pods));
     tasks.spawn("binding", until(token.clone(), hands.clone().bind_all(bind_jobs, config.bind_workers)));
     tasks.spawn("reporting", until(token.clone(), hands.report_all(report_jobs)));
-    tasks.spawn("scheduling", until(token, drive(Scheduler::new(configuration), received, binds, reports)));
+    tasks.spawn("scheduling", until(token, drive(Scheduler::new(configuration), received, desk.open(), binds, reports)));
     tasks.join().await
 }
 
@@ -169,10 +184,11 @@ async fn wake_at(time: Option<Instant>) {
     }
 }
 
-/// The loop: news first, then one pod at a time, for as long as bindings can be taken.
+/// The loop: news first, then questions, then one pod at a time, for as long as bindings can be taken.
 async fn drive(
     mut scheduler: Scheduler,
     mut inputs: mpsc::Receiver<Input>,
+    mut questions: Questions,
     binds: mpsc::Sender<BindJob>,
     reports: mpsc::UnboundedSender<Report>,
 ) {
@@ -190,6 +206,11 @@ async fn drive(
                 batch.drain(..).for_each(|input| scheduler.apply(input, now));
             }
             () = wake_at(due) => scheduler.tick(started.elapsed()),
+            (question, answer) = questions.next() => {
+                let now = Moment { elapsed: started.elapsed(), time: clock::now() };
+                // Whoever asked may have gone.
+                let _ = answer.send(scheduler.explain(question, now));
+            }
             slot = binds.reserve(), if scheduler.is_ready() => {
                 let Ok(slot) = slot else { return };
                 let reported = match scheduler.schedule_one(started.elapsed(), clock::random()) {
@@ -270,7 +291,7 @@ mod tests {
             token.cancel();
             all
         };
-        let both = async { tokio::join!(run(client, Config::default(), tasks), collect) };
+        let both = async { tokio::join!(run(client, Config::default(), Desk::default(), tasks), collect) };
         let (ended, all) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
         ended.unwrap();
 

@@ -2,14 +2,15 @@
 
 use clap::Parser;
 use mini_daemon::process;
-use mini_scheduler::Args;
+use mini_scheduler::{Args, Desk};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
     let Args { process, connect, election, config } = Args::parse();
-    process::run("mini-scheduler", &process, |tasks| {
-        Box::pin(async move { mini_scheduler::lead(connect.client(mini_scheduler::AGENT).await?, election, config, tasks).await })
+    let desk = Desk::default();
+    process::run_with("mini-scheduler", &process, desk.clone().routes(), |tasks| {
+        Box::pin(async move { mini_scheduler::lead(connect.client(mini_scheduler::AGENT).await?, election, config, desk, tasks).await })
     })
 }

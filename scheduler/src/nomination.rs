@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     cluster::Cluster,
-    cycle::{self, Claims, Decision, Draw, Outcome, Placement},
+    cycle::{self, Claims, Decision, Draw, Outcome, Placement, Scores, Search},
     framework::{Case, Refusal},
     pod::{PodInfo, Uid},
     profile::Profile,
@@ -105,10 +105,17 @@ pub fn schedule(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, draw: D
         && allows(cluster, pod, profile, row).is_ok()
     {
         let placement = Placement { row, score: 0, feasible: 1, evaluated: 1 };
-        return Outcome { decision: Decision::Place(placement), next_start: draw.start };
+        let search = Search { feasible: vec![row], next_start: draw.start, ..Search::default() };
+        return Outcome { decision: Decision::Place(placement), search, scores: Scores::default() };
     }
     let claims = refused_for_others(cluster, pod, profile);
     cycle::schedule_beside(Case { pod, cluster, profile }, draw, &claims)
+}
+
+/// Looks at all nodes for a pod. The cluster is afterwards as it was before.
+pub(crate) fn search(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile) -> Search {
+    let claims = refused_for_others(cluster, pod, profile);
+    Search::run(Case { pod, cluster, profile }, 0, usize::MAX, &claims)
 }
 
 /// Whether a node would do, and would do as well if those came who are nominated to it.

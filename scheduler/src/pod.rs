@@ -22,6 +22,7 @@ use crate::{
     census::Bond,
     meta,
     relations::Relations,
+    storage::{self, PodClaim, VolumeView},
 };
 
 /// The part of a Pod that is decoded.
@@ -52,6 +53,7 @@ struct Spec {
     tolerations: Option<Vec<Toleration>>,
     topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
     scheduling_gates: Option<Vec<serde::de::IgnoredAny>>,
+    volumes: Option<Vec<VolumeView>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -187,6 +189,8 @@ pub struct Wants {
     pub relations: Option<Box<Relations>>,
     /// The images of its containers, with their tags.
     pub images: Box<[Arc<str>]>,
+    /// The claims its volumes name.
+    pub claims: Vec<PodClaim>,
     /// `spec.priority`.
     pub priority: i32,
     /// `spec.preemptionPolicy` is `Never`.
@@ -251,12 +255,13 @@ impl std::fmt::Display for PodInfo {
 impl From<PodView> for PodInfo {
     fn from(view: PodView) -> Self {
         let PodView { metadata, mut spec, status } = view;
-        let namespace = metadata.namespace.unwrap_or_default();
+        let claims = storage::claims_of(metadata.name.as_deref().unwrap_or_default(), spec.volumes.take());
         let terminating = metadata.deletion_timestamp.is_some();
         let conditions = status.conditions.unwrap_or_default();
         let preempted = |condition: &Condition| {
             condition.kind == DISRUPTION_TARGET && condition.status == "True" && condition.reason == PREEMPTION_BY_SCHEDULER
         };
+        let namespace = metadata.namespace.unwrap_or_default();
         Self {
             uid: metadata.uid.unwrap_or_default().into(),
             name: metadata.name.unwrap_or_default(),
@@ -271,7 +276,7 @@ impl From<PodView> for PodInfo {
             nominated: status.nominated_node_name.filter(|name| !name.is_empty()).map(Into::into),
             finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             made_by: metadata.owner_references.into_iter().flatten().find_map(maker),
-            wants: spec.wants(&namespace),
+            wants: Wants { claims, ..spec.wants(&namespace) },
             namespace,
             labels: metadata.labels.unwrap_or_default(),
             condition: conditions.into_iter().find(|condition| condition.kind == "PodScheduled"),
@@ -326,6 +331,7 @@ impl Spec {
             tolerations: tolerations.unwrap_or_default(),
             relations,
             images,
+            claims: Vec::new(),
             priority,
             never_preempts,
         }

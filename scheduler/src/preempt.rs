@@ -91,7 +91,10 @@ fn enough(args: PreemptionArgs, nodes: usize) -> usize {
 }
 
 /// Who would have to leave this node for the pod to fit.
-fn victims(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, row: usize) -> Result<Candidate, Refusal> {
+///
+/// # Errors
+/// Why it would not fit whoever left.
+pub(crate) fn victims(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, row: usize) -> Result<Candidate, Refusal> {
     let node = cluster.nodes.node(row);
     let name = node.info().name.clone();
     let mut lesser: Vec<_> = node.pods().iter().filter(|other| other.wants.priority < pod.wants.priority).cloned().collect();

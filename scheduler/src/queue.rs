@@ -48,22 +48,39 @@ pub struct Queue {
 }
 
 /// Higher priority first, then whoever came first.
-type Turn = (Reverse<i32>, u64, Uid);
+pub type Turn = (Reverse<i32>, u64, Uid);
 
 #[derive(Debug)]
 struct Entry {
     pod: Arc<PodInfo>,
-    attempts: u32,
-    failed_at: Duration,
+    past: Past,
     refused_by: PluginSet,
     place: Place,
 }
 
+/// What a pod that waits has been through.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// When it came.
+    pub since: Duration,
+    /// How often a node was looked for.
+    pub attempts: u32,
+    /// When the last attempt failed; when it came, if there was none.
+    pub failed_at: Duration,
+    /// What has made it be looked at once more: words for people.
+    pub woken_by: Option<Arc<str>>,
+}
+
+/// In which way a pod waits.
 #[derive(Clone, Debug)]
-enum Place {
+pub enum Place {
+    /// It is its turn.
     Active(Turn),
+    /// It failed a moment ago, and is tried again at this time.
     Backoff(Duration),
+    /// Only a change can help it; at this time it is tried anyway.
     Unschedulable(Duration),
+    /// Its scheduling gates keep it out.
     Gated,
 }
 
@@ -74,6 +91,17 @@ pub struct Attempt {
     pub pod: Arc<PodInfo>,
     /// The how manieth attempt this is, from 1.
     pub number: u32,
+    /// When the pod came.
+    pub since: Duration,
+    /// What has led to this attempt, if it is not the first.
+    pub woken_by: Option<Arc<str>>,
+}
+
+impl Attempt {
+    /// What the pod has been through when this attempt has failed, too.
+    fn failed(&self, now: Duration) -> Past {
+        Past { since: self.since, attempts: self.number, failed_at: now, woken_by: self.woken_by.clone() }
+    }
 }
 
 impl Queue {
@@ -108,11 +136,14 @@ impl Queue {
 
     /// Takes in a pod, or its new state. A change of what it wants, or of its labels, may help it; other changes do not move it.
     pub fn offer(&mut self, pod: Arc<PodInfo>, now: Duration) {
-        let Some(entry) = self.entries.get_mut(&pod.uid) else { return self.insert(pod, 0, now, now) };
+        let Some(entry) = self.entries.get_mut(&pod.uid) else {
+            return self.insert(pod, Past { since: now, failed_at: now, ..Past::default() }, now);
+        };
         let (before, after) = (&entry.pod, &pod);
         let moves = before.wants != after.wants || before.labels != after.labels || before.gated != after.gated;
         entry.pod = pod;
         if moves {
+            entry.past.woken_by = Some("a change of the pod".into());
             let uid = entry.pod.uid.clone();
             self.insert_again(&uid, now);
         }
@@ -127,7 +158,15 @@ impl Queue {
     pub fn pop(&mut self) -> Option<Attempt> {
         let (.., uid) = self.active.pop_first()?;
         let entry = self.entries.remove(&uid)?;
-        Some(Attempt { pod: entry.pod, number: entry.attempts + 1 })
+        let Past { since, attempts, woken_by, .. } = entry.past;
+        Some(Attempt { pod: entry.pod, number: attempts + 1, since, woken_by })
+    }
+
+    /// The waiting pod of this name, what it has been through, and how it waits. It is looked for among all.
+    #[must_use]
+    pub fn named(&self, namespace: &str, name: &str) -> Option<(&Arc<PodInfo>, &Past, &Place)> {
+        let entry = self.entries.values().find(|entry| entry.pod.name == name && entry.pod.namespace == namespace)?;
+        Some((&entry.pod, &entry.past, &entry.place))
     }
 
     /// Gives back a pod that no node wanted: it waits for a change that can help it.
@@ -136,13 +175,14 @@ impl Queue {
         self.unschedulable.insert((due, attempt.pod.uid.clone()));
         self.refused.entry(refused_by).or_default().insert((due, attempt.pod.uid.clone()));
         let place = Place::Unschedulable(due);
-        let entry = Entry { pod: attempt.pod, attempts: attempt.number, failed_at: now, refused_by, place };
+        let entry = Entry { past: attempt.failed(now), pod: attempt.pod, refused_by, place };
         self.entries.insert(entry.pod.uid.clone(), entry);
     }
 
     /// Gives back a pod for which something went wrong that is not the pod's fault: it is tried again soon.
     pub fn failed(&mut self, attempt: Attempt, now: Duration) {
-        self.insert(attempt.pod, attempt.number, now, now);
+        let past = Past { woken_by: Some("a binding that failed".into()), ..attempt.failed(now) };
+        self.insert(attempt.pod, past, now);
     }
 
     /// Has another look at one unschedulable pod, as soon as its backoff allows.
@@ -153,15 +193,22 @@ impl Queue {
     }
 
     /// Has another look at the unschedulable pods that a change can help, as soon as their backoff allows: those that nobody
-    /// refused (there were no nodes), and of those that the `minding` plugins refused the ones that it `helps`.
-    pub fn wake(&mut self, now: Duration, minding: PluginSet, helps: impl Fn(&PodInfo, PluginSet) -> bool) {
+    /// refused (there were no nodes), and of those that the `minding` plugins refused the ones that it `helps`. `what` tells the change in words.
+    pub fn wake(&mut self, now: Duration, minding: PluginSet, what: impl FnOnce() -> String, helps: impl Fn(&PodInfo, PluginSet) -> bool) {
         let asked = self.refused.iter().filter(|(by, _)| by.is_empty() || !by.and(minding).is_empty());
         let helped =
             |by: PluginSet, uid: &Uid| by.is_empty() || self.entries.get(uid).is_some_and(|entry| helps(&entry.pod, by.and(minding)));
         let mut woken: Vec<_> = asked.flat_map(|(by, pods)| pods.iter().filter(|(_, uid)| helped(*by, uid))).cloned().collect();
+        if woken.is_empty() {
+            return;
+        }
         // Who has waited for longer comes first, whoever refused it.
         woken.sort_unstable();
+        let what: Arc<str> = what().into();
         for (_, uid) in woken {
+            if let Some(entry) = self.entries.get_mut(&uid) {
+                entry.past.woken_by = Some(what.clone());
+            }
             self.retry(&uid, now);
         }
     }
@@ -175,6 +222,7 @@ impl Queue {
                 if let Some(entry) = self.entries.get_mut(&uid) {
                     if matches!(entry.place, Place::Unschedulable(_)) {
                         no_longer_refused(&mut self.refused, entry.refused_by, due, &uid);
+                        entry.past.woken_by = Some("the time: nothing that could help has happened".into());
                     }
                     self.arrivals += 1;
                     let turn = (Reverse(entry.pod.wants.priority), self.arrivals, uid);
@@ -199,9 +247,9 @@ impl Queue {
     }
 
     /// Puts a pod where it belongs: behind its gates, into backoff, or straight into its turn.
-    fn insert(&mut self, pod: Arc<PodInfo>, attempts: u32, failed_at: Duration, now: Duration) {
+    fn insert(&mut self, pod: Arc<PodInfo>, past: Past, now: Duration) {
         let uid = pod.uid.clone();
-        let due = failed_at + self.patience.after(attempts);
+        let due = past.failed_at + self.patience.after(past.attempts);
         let place = if pod.gated {
             Place::Gated
         } else if due > now {
@@ -213,12 +261,12 @@ impl Queue {
             self.active.insert(turn.clone());
             Place::Active(turn)
         };
-        self.entries.insert(uid, Entry { pod, attempts, failed_at, refused_by: PluginSet::default(), place });
+        self.entries.insert(uid, Entry { pod, past, refused_by: PluginSet::default(), place });
     }
 
     fn insert_again(&mut self, uid: &Uid, now: Duration) {
-        if let Some(Entry { pod, attempts, failed_at, .. }) = self.take(uid) {
-            self.insert(pod, attempts, failed_at, now);
+        if let Some(Entry { pod, past, .. }) = self.take(uid) {
+            self.insert(pod, past, now);
         }
     }
 
@@ -321,8 +369,10 @@ mod tests {
             let attempt = queue.pop().unwrap();
             queue.refused(attempt, by(plugin), START);
         }
-        queue.wake(seconds(30), by(2), |_, refused_by| refused_by.contains(2));
+        queue.wake(seconds(30), by(2), || "a change".into(), |_, refused_by| refused_by.contains(2));
         assert_eq!(queue.counts(), [1, 0, 1, 0]);
+        let (_, past, _) = queue.named("default", "b").unwrap();
+        assert_eq!((past.attempts, past.woken_by.as_deref()), (1, Some("a change")));
         assert_eq!(drain(&mut queue), "b");
     }
 
@@ -334,12 +384,12 @@ mod tests {
             queue.refused(attempt, by(plugin), START);
         }
         let asked = std::cell::RefCell::new(Vec::new());
-        queue.wake(seconds(30), by(1), |pod, _| {
+        queue.wake(seconds(30), by(1), String::new, |pod, _| {
             asked.borrow_mut().push(pod.name.clone());
             pod.name == "c"
         });
         assert_eq!(asked.take(), ["a", "c"]);
-        queue.wake(seconds(30), by(3), |_, _| true);
+        queue.wake(seconds(30), by(3), String::new, |_, _| true);
         assert_eq!(queue.counts(), [1, 0, 2, 0]);
         queue.tick(seconds(300));
         assert!(queue.refused.is_empty());
@@ -351,7 +401,7 @@ mod tests {
         let mut queue = queue(&["a"]);
         let attempt = queue.pop().unwrap();
         queue.refused(attempt, by(1), START);
-        queue.wake(Duration::from_millis(300), by(1), |_, _| true);
+        queue.wake(Duration::from_millis(300), by(1), || "a change".into(), |_, _| true);
         assert_eq!((queue.counts(), queue.next_due()), ([0, 1, 0, 0], Some(seconds(1))));
         queue.tick(seconds(1));
         assert_eq!(queue.pop().unwrap().number, 2);

@@ -10,6 +10,7 @@ use std::{
 use kube::runtime::watcher::Event;
 
 use crate::{
+    account::{Account, Extent},
     bind::Report,
     cluster::{Cluster, Kind},
     configuration::Configuration,
@@ -23,8 +24,13 @@ use crate::{
     preempt::{Candidate, preempt},
     profile::Profile,
     queue::{Attempt, Queue},
+    record::{Record, Records},
     snapshot::{Gone, NodeRef},
 };
+
+mod why;
+
+pub(crate) use self::why::{Moment, Question, Unanswered};
 
 /// Something that happened.
 #[derive(Debug)]
@@ -72,6 +78,8 @@ pub(crate) struct Scheduler {
     cluster: Cluster,
     /// Pods whose binding is on its way.
     binding: HashMap<Uid, Attempt>,
+    /// What was decided about pods that were placed.
+    records: Records,
     /// The row at which the next cycle begins.
     start: usize,
     nodes: Relist<Arc<str>>,
@@ -140,11 +148,13 @@ impl Scheduler {
         let profile = profile_of(&self.profiles, &pod)?;
         self.cluster.prepare(&pod, profile);
         let outcome = nomination::schedule(&mut self.cluster, &pod, profile, Draw { random, start: self.start });
-        self.start = outcome.next_start;
+        self.start = outcome.search.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
         match outcome.decision {
             Decision::Place(placement) => {
                 let node = self.cluster.nodes.node(placement.row).info().name.clone();
+                let account = Account::of(&self.cluster, &outcome.search, &outcome.scores, Some(placement.row), Extent::KEPT);
+                self.records.keep(Record::of(&attempt, &node, now, account));
                 tracing::debug!(
                     %pod, attempt = attempt.number, %node, score = placement.score, feasible = placement.feasible,
                     evaluated = placement.evaluated, nodes = self.cluster.nodes.len(), active, backoff, unschedulable, "chosen"
@@ -222,13 +232,19 @@ impl Scheduler {
             }
             Event::InitDone => {
                 let seen = std::mem::take(&mut self.pods.seen);
-                let known = self.queue.uids().chain(self.cluster.nodes.uids());
-                let gone: Vec<_> = known.filter(|uid| !seen.contains(*uid)).cloned().collect();
-                gone.iter().for_each(|uid| self.pod_gone(uid, now));
+                let known = self.queue.uids().chain(self.cluster.nodes.uids()).chain(self.records.uids());
+                let gone: HashSet<_> = known.filter(|uid| !seen.contains(*uid)).cloned().collect();
+                for uid in &gone {
+                    self.records.forget(uid);
+                    self.pod_gone(uid, now);
+                }
                 self.pods.synced = true;
             }
             Event::Apply(pod) => self.pod_applied(pod, now),
-            Event::Delete(pod) => self.pod_gone(&pod.uid, now),
+            Event::Delete(pod) => {
+                self.records.forget(&pod.uid);
+                self.pod_gone(&pod.uid, now);
+            }
         }
     }
 
@@ -297,9 +313,12 @@ impl Scheduler {
 
 /// Wakes the pods that a change helps.
 fn wake(queue: &mut Queue, cluster: &Cluster, profiles: &[Profile], change: Change<'_>, now: Duration) {
-    queue.wake(now, PluginSet::minding(change), |pod, asked| {
-        profile_of(profiles, pod).is_some_and(|profile| asked.helped_by(Case { pod, cluster, profile }, change))
-    });
+    queue.wake(
+        now,
+        PluginSet::minding(change),
+        || change.to_string(),
+        |pod, asked| profile_of(profiles, pod).is_some_and(|profile| asked.helped_by(Case { pod, cluster, profile }, change)),
+    );
 }
 
 /// How a pod is scheduled, if that is our business.
@@ -331,9 +350,7 @@ mod tests {
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
-        scheduler.cluster.namespaces.apply(Event::InitDone);
-        scheduler.cluster.services.apply(Event::InitDone);
-        scheduler.cluster.budgets.apply(Event::InitDone);
+        scheduler.cluster.complete();
         scheduler
     }
 
@@ -372,9 +389,7 @@ mod tests {
         assert!(!scheduler.is_ready());
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
         assert!(!scheduler.is_ready());
-        scheduler.cluster.namespaces.apply(Event::InitDone);
-        scheduler.cluster.services.apply(Event::InitDone);
-        scheduler.cluster.budgets.apply(Event::InitDone);
+        scheduler.cluster.complete();
         assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
     }
 

@@ -145,6 +145,13 @@ impl Snapshot {
         self.held.contains_key(uid)
     }
 
+    /// The pod of this name that holds resources, and the node on which it does. It is looked for among all.
+    #[must_use]
+    pub fn pod_named(&self, namespace: &str, name: &str) -> Option<(&Arc<PodInfo>, &Arc<str>)> {
+        let held = self.held.values().find(|held| held.pod.name == name && held.pod.namespace == namespace)?;
+        Some((&held.pod, &held.node))
+    }
+
     /// Whether the pod is known to be on this node, decided or confirmed, and as it is now.
     #[must_use]
     pub fn confirms(&self, pod: &PodInfo, node: &str) -> bool {
@@ -384,8 +391,8 @@ mod tests {
         Assume(usize, i64, usize),
         Forget(usize),
         NoPod(usize),
-        Keep,
         Lift(usize),
+        Keep,
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -451,8 +458,8 @@ mod tests {
             Step::Assume(p, cpu, n) => snapshot.assume(pod(p, cpu), &name(n)),
             Step::Forget(p) => drop(snapshot.forget(&pod(p, 0).uid)),
             Step::NoPod(p) => drop(snapshot.remove_pod(&pod(p, 0).uid)),
-            Step::Keep => snapshot.keep(Need::Counts(selections()[1].clone())),
             Step::Lift(p) => snapshot.lift(&pod(p, 0).uid).map_or((), |held| snapshot.put_back(held)),
+            Step::Keep => snapshot.keep(Need::Counts(selections()[1].clone())),
         }
     }
 
@@ -504,6 +511,18 @@ mod tests {
         snapshot.place(pod(1, 2), &"n1".into());
         assert!(snapshot.forget(&"u1".into()).is_none());
         assert_eq!(snapshot.node(0).requested().cpu, 2);
+    }
+
+    #[test]
+    fn an_adopted_pod_counts_for_who_adopted_it() {
+        let mut snapshot = Snapshot::default();
+        snapshot.apply_node(node(1, 5));
+        snapshot.place(pod(1, 2), &"n1".into());
+        snapshot.place(Arc::new(PodInfo { made_by: Some("new".into()), ..(*pod(1, 2)).clone() }), &"n1".into());
+        let counted = ["m2", "new"].map(|maker| snapshot.counts(&Selection::MadeBy(maker.into())).of(0));
+        assert_eq!(counted, [0, 1]);
+        snapshot.remove_pod(&"u1".into());
+        assert!(snapshot.counts(&Selection::MadeBy("new".into())).is_empty());
     }
 
     #[test]

@@ -153,7 +153,7 @@ async fn pods(args: &Args, context: &Context, server: &Server) -> Result<Vec<Val
 }
 
 /// The labels by which a workload (or a Service) finds its pods, as the server's selector syntax.
-fn selector_of(object: &Value) -> Option<String> {
+pub(super) fn selector_of(object: &Value) -> Option<String> {
     let selector = &object["spec"]["selector"];
     let labels = if selector["matchLabels"].is_object() { &selector["matchLabels"] } else { selector };
     let mut parts: Vec<String> = strings(labels).filter(|(_, value)| !value.is_empty()).map(|(key, value)| format!("{key}={value}")).collect();

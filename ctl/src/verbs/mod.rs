@@ -45,5 +45,6 @@ macro_rules! verbs {
 verbs! {
     up, status, stop, start, down,
     apply, get, describe, delete, scale, logs, wait,
+    explain_scheduling as "explain-scheduling",
     version, cluster_info as "cluster-info", api_resources as "api-resources",
 }

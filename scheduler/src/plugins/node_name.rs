@@ -2,6 +2,7 @@
 
 use crate::{
     framework::{Case, Filter, Plugin, Refusal},
+    snapshot::NodeRef,
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &NodeName;
@@ -21,6 +22,10 @@ impl Plugin for NodeName {
             }
             Err(Refusal::unresolvable("node(s) didn't match the requested node name"))
         })
+    }
+
+    fn remedy(&self, case: Case<'_>, _node: NodeRef<'_>) -> Option<String> {
+        case.pod.node.as_ref().map(|name| format!("nothing: the pod asks for {name}"))
     }
 }
 

@@ -1,7 +1,11 @@
 //! NodePorts: a host port can be taken only once on a node.
 
+use std::sync::Arc;
+
 use crate::{
     framework::{Case, Change, Filter, Plugin, Refusal},
+    pod::PodInfo,
+    snapshot::NodeRef,
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &NodePorts;
@@ -26,6 +30,14 @@ impl Plugin for NodePorts {
         })
     }
 
+    fn remedy(&self, case: Case<'_>, node: NodeRef<'_>) -> Option<String> {
+        case.pod.wants.ports.iter().find_map(|wanted| {
+            let has = |pod: &&Arc<PodInfo>| pod.wants.ports.iter().any(|taken| taken.conflicts(wanted));
+            let holder = node.pods().iter().find(has)?;
+            Some(format!("port {}/{} free: pod {holder} has it", wanted.port, wanted.protocol))
+        })
+    }
+
     /// A pod that is gone may have given the port back.
     fn minds(&self, change: Change<'_>) -> bool {
         matches!(change, Change::Node(_) | Change::PodGone(..))
@@ -37,7 +49,7 @@ mod tests {
     use super::*;
     use crate::{
         framework::testing::{cluster, node, pod, refusal},
-        pod::{HostPort, PodInfo},
+        pod::HostPort,
     };
 
     fn with_port(name: &str, port: u16) -> PodInfo {

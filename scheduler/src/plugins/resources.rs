@@ -1,9 +1,13 @@
 //! NodeResourcesFit: the requests of a node's pods stay within what it can allocate; the emptier the node, the better.
 
+use mini_api::quantity::{Format, Quantity};
+
 use crate::{
-    amounts::{Amounts, Load},
-    framework::{Case, Change, Filter, MAX_SCORE, Plugin, Reason, Refusal, Score},
+    amounts::Amounts,
+    framework::{Case, Change, Filter, Plugin, Reason, Refusal, Score},
+    profile::FitArgs,
     snapshot::NodeRef,
+    utilization::{self, Counted},
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &NodeResourcesFit;
@@ -16,23 +20,43 @@ impl Plugin for NodeResourcesFit {
     }
 
     fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
-        let wanted = &case.pod.wants.amounts;
-        Filter::each(move |node| fits(wanted, node))
+        let (wanted, args) = (&case.pod.wants.amounts, &case.profile.args.fit);
+        Filter::each(move |node| fits(wanted, args, node))
     }
 
-    /// Upstream's LeastAllocated: the mean of what stays free of cpu and of memory.
+    fn remedy(&self, case: Case<'_>, node: NodeRef<'_>) -> Option<String> {
+        let (wanted, taken, there) = (&case.pod.wants.amounts, node.requested(), &node.info().allocatable);
+        let short = |name: &str, format: Format, wanted: i64, taken: i64, there: i64| {
+            let words = |milli: i64| Quantity::from_milli(i128::from(milli), format);
+            if wanted <= 0 || wanted <= there - taken {
+                None
+            } else if wanted > there {
+                Some(format!("a node with {} {name}: this one has {}", words(wanted), words(there)))
+            } else {
+                Some(format!("{} more {name}: {} of {} are free", words(wanted - (there - taken)), words((there - taken).max(0)), words(there)))
+            }
+        };
+        let whole = |name: &str, format: Format, wanted: i64, taken: i64, there: i64| {
+            short(name, format, wanted.saturating_mul(1000), taken.saturating_mul(1000), there.saturating_mul(1000))
+        };
+        let fixed = [
+            whole("pods", Format::DecimalSi, wanted.pods, taken.pods, there.pods),
+            short("cpu", Format::DecimalSi, wanted.cpu, taken.cpu, there.cpu),
+            whole("memory", Format::BinarySi, wanted.memory, taken.memory, there.memory),
+            whole("ephemeral-storage", Format::BinarySi, wanted.ephemeral_storage, taken.ephemeral_storage, there.ephemeral_storage),
+        ];
+        let extended = wanted.extended.iter().map(|(name, wanted)| {
+            whole(name, Format::DecimalSi, *wanted, taken.of_extended(name), there.of_extended(name))
+        });
+        let all: Vec<String> = fixed.into_iter().chain(extended).flatten().collect();
+        Some(all.join("; ")).filter(|all| !all.is_empty())
+    }
+
+    /// Which nodes are better, the profile says: by default those of which more stays free.
     fn score<'c>(&self, case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
-        let wanted = case.pod.wants.load;
-        Some(Score::plain(move |node: NodeRef<'_>| {
-            let Load { cpu, memory } = node.load() + wanted;
-            let there = &node.info().allocatable;
-            let free = [(cpu, there.cpu), (memory, there.memory)];
-            let (sum, count) = free.into_iter().filter(|(_, there)| *there > 0).fold((0, 0), |(sum, count), (taken, there)| {
-                let score = if taken > there { 0 } else { scaled(there - taken, there) };
-                (sum + score, count + 1)
-            });
-            if count == 0 { 0 } else { sum / count }
-        }))
+        let args = &case.profile.args.fit;
+        let counted = Counted::weighed(&case.pod.wants, &args.resources);
+        Some(Score::plain(move |node: NodeRef<'_>| utilization::score(&args.strategy, counted.on(node))))
     }
 
     /// A pod that is gone has given room back.
@@ -42,7 +66,7 @@ impl Plugin for NodeResourcesFit {
 }
 
 /// Whether a node has room for a pod.
-fn fits(wanted: &Amounts, node: NodeRef<'_>) -> Result<(), Refusal> {
+fn fits(wanted: &Amounts, args: &FitArgs, node: NodeRef<'_>) -> Result<(), Refusal> {
     let mut refusal = Refusal { reasons: Vec::new(), resolvable: true };
     let (taken, there) = (node.requested(), &node.info().allocatable);
         if taken.pods + wanted.pods > there.pods {
@@ -53,7 +77,8 @@ fn fits(wanted: &Amounts, node: NodeRef<'_>) -> Result<(), Refusal> {
             ("memory", wanted.memory, taken.memory, there.memory),
             ("ephemeral-storage", wanted.ephemeral_storage, taken.ephemeral_storage, there.ephemeral_storage),
         ];
-        let extended = wanted.extended.iter().map(|(name, wanted)| (&**name, *wanted, taken.of_extended(name), there.of_extended(name)));
+        let looked_at = wanted.extended.iter().filter(|(name, _)| !args.ignores(name));
+        let extended = looked_at.map(|(name, wanted)| (&**name, *wanted, taken.of_extended(name), there.of_extended(name)));
         for (name, wanted, taken, there) in fixed.into_iter().chain(extended) {
             if wanted > 0 && wanted > there - taken {
                 refusal.reasons.push(insufficient(name));
@@ -73,17 +98,14 @@ fn insufficient(name: &str) -> Reason {
     }
 }
 
-/// `part` of `whole`, as a score. Bytes times the scale would overflow 64 bits for nodes beyond 80 TiB, and wider divisions are slow.
-fn scaled(part: i64, whole: i64) -> i64 {
-    (part as f64 * MAX_SCORE as f64 / whole as f64) as i64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
+        amounts::Load,
         framework::testing::{cluster, node, pod, refusal, score},
         pod::PodInfo,
+        profile::{PluginArgs, Profile},
     };
 
     fn wanting(name: &str, cpu: i64, memory: i64) -> PodInfo {
@@ -107,7 +129,7 @@ mod tests {
         ] {
             let pod = wanting("p", cpu, memory);
             assert_eq!(refusal(PLUGIN, &pod, &busy), want);
-            let refused = fits(&pod.wants.amounts, busy.nodes.node(0)).err();
+            let refused = fits(&pod.wants.amounts, &FitArgs::default(), busy.nodes.node(0)).err();
             assert!(refused.is_none_or(|refusal| refusal.resolvable == resolvable), "{cpu} {memory}");
         }
     }
@@ -121,6 +143,20 @@ mod tests {
         pod.wants.amounts.extended = vec![("nvidia.com/gpu".into(), 1)];
         let want = "Too many pods, Insufficient ephemeral-storage, Insufficient nvidia.com/gpu";
         assert_eq!(refusal(PLUGIN, &pod, &cluster(small, [wanting("a", 0, 0)])), want);
+    }
+
+    #[test]
+    fn a_profile_can_have_resources_ignored() {
+        let profile = Profile { args: PluginArgs { fit: ignoring("nvidia.com"), ..PluginArgs::default() }, ..Profile::default() };
+        let (cluster, mut pod) = (cluster(node("n"), []), pod("p"));
+        pod.wants.amounts.extended = vec![("nvidia.com/gpu".into(), 1)];
+        let case = Case { profile: &profile, ..Case::new(&pod, &cluster) };
+        assert!(PLUGIN.filter(case).look(cluster.nodes.node(0)).is_ok());
+        assert_eq!(refusal(PLUGIN, &pod, &cluster), "Insufficient nvidia.com/gpu");
+    }
+
+    fn ignoring(group: &str) -> FitArgs {
+        FitArgs { ignored_resource_groups: vec![group.into()], ..FitArgs::default() }
     }
 
     #[test]

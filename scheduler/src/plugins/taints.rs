@@ -24,6 +24,12 @@ impl Plugin for TaintToleration {
         })
     }
 
+    fn remedy(&self, case: Case<'_>, node: NodeRef<'_>) -> Option<String> {
+        let taint = taint::find_untolerated(&node.info().taints, &case.pod.wants.tolerations, &[NO_SCHEDULE, NO_EXECUTE])?;
+        let value = taint.value.as_deref().filter(|value| !value.is_empty()).map(|value| format!("={value}")).unwrap_or_default();
+        Some(format!("tolerate {}{value}:{}, or take the taint off", taint.key, taint.effect))
+    }
+
     fn weight(&self) -> i64 {
         3
     }

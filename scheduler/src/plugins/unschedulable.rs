@@ -5,6 +5,7 @@ use mini_api::taint::{self, NO_SCHEDULE};
 
 use crate::{
     framework::{Case, Filter, Plugin, Refusal},
+    snapshot::NodeRef,
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &NodeUnschedulable;
@@ -24,6 +25,10 @@ impl Plugin for NodeUnschedulable {
             }
             Err(Refusal::unresolvable("node(s) were unschedulable"))
         })
+    }
+
+    fn remedy(&self, _case: Case<'_>, node: NodeRef<'_>) -> Option<String> {
+        Some(format!("kubectl uncordon {}", node.info().name))
     }
 }
 

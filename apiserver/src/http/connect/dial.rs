@@ -7,14 +7,10 @@ use axum::{
     http::{Request, StatusCode, header},
 };
 use http_body_util::BodyExt;
-use hyper::{
-    client::conn::http1::{self, SendRequest},
-    rt::{Read, Write},
-};
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::http1::SendRequest;
 use mini_api::dial::failure;
-use mini_daemon::tasks::detach;
-use tokio::net::TcpStream;
+
+use crate::peer;
 
 /// How long to wait for a kubelet to accept.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,13 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// Why there is none, in Go's words.
 pub(super) async fn kubelet(address: &str) -> Result<SendRequest<Body>, String> {
-    let stream = match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(failure(address, &error)),
-        Err(_) => return Err(failure(address, &io::ErrorKind::TimedOut.into())),
-    };
-    let _ = stream.set_nodelay(true);
-    converse(TokioIo::new(stream)).await
+    peer::dial(address, PATIENCE).await
 }
 
 /// A conversation with whoever listens at `address` in the network of a kubelet's node.
@@ -51,21 +41,5 @@ pub(super) async fn listener(kubelet: &str, address: &str) -> Result<SendRequest
         let why = answer.into_body().collect().await.map_err(|_| lost())?.to_bytes();
         return Err(String::from_utf8_lossy(&why).trim().to_owned());
     }
-    converse(hyper::upgrade::on(&mut answer).await.map_err(|_| lost())?).await
-}
-
-/// HTTP/1.1 on a stream. It ends with the sender and the last answer.
-async fn converse(stream: impl Read + Write + Unpin + Send + 'static) -> Result<SendRequest<Body>, String> {
-    let (sender, connection) = http1::handshake(stream).await.map_err(|error| words(&error))?;
-    detach("conversation", async move {
-        if let Err(error) = connection.with_upgrades().await {
-            tracing::debug!(%error, "a conversation ended badly");
-        }
-    });
-    Ok(sender)
-}
-
-/// What went wrong with an answer, in Go's words.
-pub(super) fn words(error: &hyper::Error) -> String {
-    if error.is_incomplete_message() || error.is_canceled() { "EOF".to_owned() } else { error.to_string() }
+    peer::converse(hyper::upgrade::on(&mut answer).await.map_err(|_| lost())?).await
 }

@@ -1,17 +1,18 @@
-//! Requests that leave the API server: for a node's kubelet, or for whoever listens in a node's network. It finds the way; the
+//! Requests that leave the API server: for a node's kubelet, for whoever listens in a node's network, or for a component. It finds the way; the
 //! row of the table says where that leads, and nothing here knows what is said on it.
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes, HttpBody},
     http::{HeaderMap, HeaderName, Method, Request, StatusCode, header},
     response::Response,
 };
 use futures::{StreamExt, stream};
 use http_body_util::BodyExt;
-use hyper::{body::Incoming, client::conn::http1::SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use mini_daemon::clock;
 use tokio_util::sync::CancellationToken;
 
+pub(super) mod component;
 mod dial;
 mod relay;
 mod tunnel;
@@ -29,6 +30,7 @@ use crate::{
         rules::Object,
         subresource::Action,
     },
+    peer,
 };
 
 /// Error texts of a kubelet longer than this are cut.
@@ -139,7 +141,7 @@ async fn words(app: &App, leaving: Leaving) -> Result<Response> {
     let mut kubelet = reach(app, &leaving.route).await?.map_err(&failed)?;
     let request = Request::get(&path).header(header::HOST, &leaving.route.node).body(Body::empty());
     let request = request.map_err(|error| failed(error.to_string()))?;
-    let answer = kubelet.send_request(request).await.map_err(|error| failed(dial::words(&error)))?;
+    let answer = kubelet.send_request(request).await.map_err(|error| failed(peer::words(&error)))?;
     let code = answer.status();
     if code.is_success() {
         return Ok(reply(StatusCode::OK, "text/plain", until(app.stop.clone(), answer.into_body())));
@@ -154,7 +156,10 @@ async fn words(app: &App, leaving: Leaving) -> Result<Response> {
 }
 
 /// A body that breaks off when the server stops, which waits for all answers to end.
-fn until(stop: CancellationToken, body: Incoming) -> Body {
+fn until<B>(stop: CancellationToken, body: B) -> Body
+where
+    B: HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
+{
     let ended = stop.clone();
     let bytes = body.into_data_stream().map(|chunk| chunk.map_err(axum::Error::new)).take_until(stop.cancelled_owned());
     let cut = stream::once(async move { ended.is_cancelled().then(|| Err(axum::Error::new("the server is stopping"))) });

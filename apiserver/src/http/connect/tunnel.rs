@@ -12,10 +12,11 @@ use mini_daemon::tasks::detach;
 use tokio::io::copy_bidirectional;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Leaving, asked_there, dial, is_upgrade, reach, strip, until};
+use super::{App, Leaving, asked_there, is_upgrade, reach, strip, until};
 use crate::{
     error::{ApiError, Result},
     kinds::connect::To,
+    peer,
 };
 
 /// Passes the upgrade on. What the other end says to it goes back to the client; if that is yes, their bytes do from then on.
@@ -27,7 +28,7 @@ pub(super) async fn open(app: &App, mut leaving: Leaving) -> Result<Response> {
     let client = client.ok_or_else(|| ApiError::bad_request("Upgrade request required"))?;
     let failed = |why: String| ApiError::internal(format!("error dialing backend: {why}"));
     let mut sender = reach(app, &leaving.route).await?.map_err(failed)?;
-    let mut answer = sender.send_request(request(leaving)?).await.map_err(|error| failed(dial::words(&error)))?;
+    let mut answer = sender.send_request(request(leaving)?).await.map_err(|error| failed(peer::words(&error)))?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         strip(answer.headers_mut());
         return Ok(answer.map(|body| until(app.stop.clone(), body)));
