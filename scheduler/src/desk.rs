@@ -65,7 +65,6 @@ impl Desk {
     }
 
     /// The routes of the desk.
-    #[must_use]
     pub fn routes(self) -> Router {
         let of_pod = |State(desk): State<Self>, Path((namespace, name)): Path<(String, String)>| async move {
             desk.answer(Question::Pod(namespace, name)).await

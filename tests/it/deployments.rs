@@ -1,4 +1,4 @@
-//! Deployments on real controllers: whose a ReplicaSet is, names that are taken, and the way back that the first versions had.
+//! Deployments on real controllers: whose a ReplicaSet is, names that are taken, and the way back by annotation.
 
 use mini_tests::{http::Http, wait_for};
 use serde_json::{Value, json};
@@ -79,17 +79,15 @@ async fn a_name_that_somebody_else_has_is_counted_and_avoided() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_versions_roll_back_by_a_wish_in_the_spec() {
+async fn an_annotation_asks_for_the_way_back() {
     let (cluster, http) = controlled().await;
     made(&http, DEPLOYMENTS, &deployment("nginx:1")).await;
     sets(&http, "app%3Dweb", 1).await;
     http.patch(&format!("{DEPLOYMENTS}/web"), "merge", &json!({ "spec": { "template": template("nginx:2") } })).await;
     sets(&http, "app%3Dweb", 2).await;
 
-    let old = "/apis/extensions/v1beta1/namespaces/default/deployments/web";
-    let wish = json!({ "spec": { "rollbackTo": { "revision": 1 } } });
-    let answer = http.patch(old, "merge", &wish).await;
-    assert_eq!((answer.code, &answer.json()["spec"]["rollbackTo"]["revision"]), (200, &json!(1)), "{}", answer.text());
+    let wish = json!({ "metadata": { "annotations": { "deprecated.deployment.rollback.to": "1" } } });
+    assert_eq!(http.patch(&format!("{DEPLOYMENTS}/web"), "merge", &wish).await.code, 200);
     let back = wait_for("the old template", || async {
         let web = http.get(&format!("{DEPLOYMENTS}/web")).await.json();
         let revision = &web["metadata"]["annotations"]["deployment.kubernetes.io/revision"];

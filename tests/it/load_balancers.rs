@@ -64,7 +64,7 @@ async fn addresses_are_given_once_and_come_back() {
     has(&http, "late", "192.0.2.1").await;
     says(&http, "first", "DeletedLoadBalancer", "Deleted load balancer").await;
     let plain = json!({ "spec": { "type": "ClusterIP", "loadBalancerIP": null } });
-    let changed = http.patch(&format!("{SERVICES}/wishing"), "application/merge-patch+json", &plain).await;
+    let changed = http.patch(&format!("{SERVICES}/wishing"), "merge", &plain).await;
     assert_eq!(changed.code, 200, "{}", changed.text());
     create(&http, "next", json!({})).await;
     has(&http, "next", "192.0.2.2").await;

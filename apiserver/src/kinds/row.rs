@@ -43,8 +43,11 @@ pub struct Survey {
     /// The node on which one is.
     pub node: fn(&dyn Object) -> Option<&str>,
     /// What its node's kubelet says of one, if it says anything.
-    pub tell: fn(&dyn Object, &Summary, Timestamp) -> Option<Box<dyn Object>>,
+    pub tell: Tell,
 }
+
+/// What a kubelet says of an object at a moment.
+pub(super) type Tell = fn(&dyn Object, &Summary, Timestamp) -> Option<Box<dyn Object>>;
 
 /// One row of the table.
 pub struct Kind {

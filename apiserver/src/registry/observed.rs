@@ -82,8 +82,8 @@ impl Registry {
         let asked: Vec<_> = nodes.into_iter().filter_map(|node| self.summary(node)).collect();
         let summaries: HashMap<String, Summary> = stream::iter(asked).buffer_unordered(ASKED).filter_map(ready).collect().await;
         let now = clock::now();
-        let tell = |object: &Box<dyn Object>| (survey.tell)(&**object, summaries.get((survey.node)(&**object)?)?, now);
-        Ok(objects.iter().filter_map(tell).collect())
+        let tell = |object: &dyn Object| (survey.tell)(object, summaries.get((survey.node)(object)?)?, now);
+        Ok(objects.iter().filter_map(|object| tell(&**object)).collect())
     }
 
     /// Asks the kubelet of a node, if one is known.
