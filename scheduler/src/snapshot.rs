@@ -514,6 +514,18 @@ mod tests {
     }
 
     #[test]
+    fn an_adopted_pod_counts_for_who_adopted_it() {
+        let mut snapshot = Snapshot::default();
+        snapshot.apply_node(node(1, 5));
+        snapshot.place(pod(1, 2), &"n1".into());
+        snapshot.place(Arc::new(PodInfo { made_by: Some("new".into()), ..(*pod(1, 2)).clone() }), &"n1".into());
+        let counted = ["m2", "new"].map(|maker| snapshot.counts(&Selection::MadeBy(maker.into())).of(0));
+        assert_eq!(counted, [0, 1]);
+        snapshot.remove_pod(&"u1".into());
+        assert!(snapshot.counts(&Selection::MadeBy("new".into())).is_empty());
+    }
+
+    #[test]
     fn an_unchanged_node_is_no_news() {
         let mut snapshot = Snapshot::default();
         assert!(snapshot.apply_node(node(1, 5)));

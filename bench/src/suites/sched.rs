@@ -72,6 +72,9 @@ impl Sched {
     /// # Errors
     /// When the server refuses or goes away, or not all pods are placed in time.
     pub(crate) async fn run(&self, stage: &Stage) -> Result<Report> {
+        if self.pods_with == Wish::Affinity && u64::from(self.nodes) < GROUP * ZONES {
+            bail!("groups of {GROUP} pods, no two on a node, need zones of as many nodes: at least {} nodes", GROUP * ZONES);
+        }
         let mut server = stage.apiserver().await?;
         objects::ensure_namespace(&mut server.connect().await?, &server.target, NAMESPACE).await?;
         self.create_nodes(&server).await?;
