@@ -198,7 +198,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "most of them are what is seen")]
     fn a_pod_that_waits_is_judged_anew_by_every_node() {
         let mut scheduler = scheduler(&[("a", "ssd"), ("b", "ssd"), ("c", "hdd")]);
         comes(&mut scheduler, &PodInfo { node: Some("a".into()), ..wanting("low", 3000, 0) }, 1);
@@ -244,7 +243,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "most of them are what is seen")]
     fn a_pod_that_was_placed_is_remembered() {
         let mut scheduler = scheduler(&[("a", "ssd"), ("b", "ssd"), ("c", "hdd")]);
         comes(&mut scheduler, &PodInfo { node: Some("a".into()), ..wanting("other", 2000, 0) }, 1);
