@@ -3,7 +3,7 @@
 use std::{future::Future, net::SocketAddr, str::FromStr, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{Request, header},
 };
 use futures::future::join_all;
@@ -89,13 +89,20 @@ async fn ask(component: &Component) -> Checkup {
 
 /// What /healthz answers there: the code and the body. Or why there is no answer, in Go's words.
 async fn health(address: SocketAddr) -> Result<(u16, String), String> {
+    let (code, body) = fetch(&address.to_string(), &address.to_string(), "/healthz", LONGEST).await?;
+    Ok((code, String::from_utf8_lossy(&body).into_owned()))
+}
+
+/// What the program that listens at `address` answers to GET `path` when it is called `host`: the code and a body of at most
+/// `longest` bytes. Or why there is no answer, in Go's words.
+pub(crate) async fn fetch(address: &str, host: &str, path: &str, longest: usize) -> Result<(u16, Bytes), String> {
     // The whole of the question has less time than this.
     let mut sender = peer::dial(address, 2 * PATIENCE).await?;
-    let request = Request::get("/healthz").header(header::HOST, address.to_string()).body(Body::empty());
+    let request = Request::get(path).header(header::HOST, host).body(Body::empty());
     let answer = sender.send_request(request.map_err(|error| error.to_string())?).await.map_err(|error| peer::words(&error))?;
     let code = answer.status().as_u16();
-    let body = Limited::new(answer.into_body(), LONGEST).collect().await.map_err(|error| error.to_string())?;
-    Ok((code, String::from_utf8_lossy(&body.to_bytes()).into_owned()))
+    let body = Limited::new(answer.into_body(), longest).collect().await.map_err(|error| error.to_string())?;
+    Ok((code, body.to_bytes()))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod measure;
 mod peer;
 pub mod registry;
 pub mod schema;
+pub mod stats;
 pub mod tokens;
 
 pub use config::{Admission, Args, Config};

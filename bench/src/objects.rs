@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The label by which everything that a suite wrote is found again; its value is the run.
-const LABEL: &str = "mini-bench";
+pub(crate) const LABEL: &str = "mini-bench";
 /// The length of a ConfigMap as it is sent.
 const CONFIG_MAP_BYTES: usize = 1024;
 /// The image of all pods: the course's own.
@@ -106,7 +106,8 @@ pub(crate) fn deployment(name: &str, run: &str, replicas: u32) -> Bytes {
         .into()
 }
 
-fn pod_spec() -> Value {
+/// What all pods want: one container.
+pub(crate) fn pod_spec() -> Value {
     json!({ "containers": [{ "name": "nginx", "image": IMAGE, "ports": [{ "containerPort": 80 }] }] })
 }
 

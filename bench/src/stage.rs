@@ -23,6 +23,8 @@ use crate::{
 const BOOT: Duration = Duration::from_secs(30);
 /// How long nodes may take to become ready.
 const NODES: Duration = Duration::from_secs(120);
+/// The program that chooses nodes.
+const SCHEDULER: &str = "mini-scheduler";
 /// How often it is looked whether they are, and whether programs still run.
 const POLL: Duration = Duration::from_millis(100);
 /// For how long programs are looked at to see whether they rest.
@@ -114,12 +116,21 @@ impl Stage {
         if !self.is_given() {
             let url = format!("http://{}", server.target.address);
             let connect = ["--server", &url];
-            self.add(&mut server, "mini-scheduler", &connect)?;
+            self.start_scheduler(&mut server)?;
             self.add(&mut server, "mini-controllers", &connect)?;
             self.add(&mut server, "mini-kubelet", &["--server", &url, "--nodes", &nodes.to_string()])?;
         }
         server.nodes_ready(nodes).await?;
         Ok(server)
+    }
+
+    /// Starts a scheduler for a server of ours.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) fn start_scheduler(&self, server: &mut Server) -> Result<()> {
+        let url = format!("http://{}", server.target.address);
+        self.add(server, SCHEDULER, &["--server", &url])
     }
 
     /// A new API server that may not answer yet, whatever server was named.
@@ -156,6 +167,12 @@ impl Server {
     fn keep(&mut self, program: Program) {
         self.processes.push(Process { name: program.name.to_owned(), pid: program.pid() });
         self.started.push(program);
+    }
+
+    /// Ends the scheduler that was started.
+    pub(crate) fn end_scheduler(&mut self) {
+        self.processes.retain(|process| process.name != SCHEDULER);
+        self.started.retain(|program| program.name != SCHEDULER);
     }
 
     /// Whether it was started for this suite, and ends with it.

@@ -4,6 +4,8 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use mini_daemon::{connect::ConnectArgs, flags::seconds, lease::ElectionArgs, process::ProcessArgs};
 
+use crate::zones::Limits;
+
 use crate::AddressPool;
 
 /// Makes spec true: Deployments, ReplicaSets, EndpointSlices, nodes, namespaces and garbage.
@@ -46,6 +48,22 @@ pub struct Config {
     /// How often lost nodes are looked at again.
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     pub node_monitor_period: Duration,
+
+    /// How many nodes a second may be emptied in a zone that is well.
+    #[arg(long, value_name = "RATE", default_value_t = 0.1, value_parser = rate)]
+    pub node_eviction_rate: f64,
+
+    /// How many nodes a second may be emptied in a zone that is not well, if it is large.
+    #[arg(long, value_name = "RATE", default_value_t = 0.01, value_parser = rate)]
+    pub secondary_node_eviction_rate: f64,
+
+    /// The share of a zone's nodes, at least three, that are not ready when it is not well.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.55, value_parser = rate)]
+    pub unhealthy_zone_threshold: f64,
+
+    /// More nodes than this are a large zone; in a smaller one that is not well no node is emptied.
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub large_cluster_size_threshold: usize,
 
     /// How many finished pods may stay before the oldest are deleted.
     #[arg(long, value_name = "N", default_value_t = 12_500)]
@@ -105,6 +123,16 @@ impl Default for Config {
 }
 
 impl Config {
+    /// How fast nodes may be emptied.
+    pub(crate) fn zone_limits(&self) -> Limits {
+        Limits {
+            rate: self.node_eviction_rate,
+            secondary_rate: self.secondary_node_eviction_rate,
+            unhealthy: self.unhealthy_zone_threshold,
+            large: self.large_cluster_size_threshold,
+        }
+    }
+
     /// Whether the controller of this name is to run.
     pub(crate) fn enables(&self, name: &str) -> bool {
         let mut enabled = false;
@@ -118,6 +146,12 @@ impl Config {
         }
         enabled
     }
+}
+
+/// Reads a number that is not negative.
+fn rate(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
+    if number.is_finite() && number >= 0.0 { Ok(number) } else { Err(format!("{text} is negative or endless")) }
 }
 
 #[cfg(test)]

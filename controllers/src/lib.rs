@@ -17,6 +17,7 @@ mod reflectors;
 mod resources;
 mod services;
 mod writes;
+mod zones;
 
 use std::sync::Arc;
 

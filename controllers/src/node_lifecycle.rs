@@ -30,6 +30,7 @@ use crate::{
     pods::together,
     taint_eviction::{BY_NODE, node_terms},
     writes::{Result, Writes},
+    zones::Zones,
 };
 
 /// Where nodes have their Leases.
@@ -55,6 +56,7 @@ pub(crate) struct Reconciler {
     recorder: Recorder,
     config: Config,
     known: Mutex<HashMap<String, Known>>,
+    zones: Arc<Mutex<Zones>>,
 }
 
 /// What is remembered of a node. After a restart it is seen for the first time again, which only delays a judgement.
@@ -93,7 +95,12 @@ impl Controller for Reconciler {
     type Key = Key;
 
     fn new(setup: &mut Setup<'_, Key>) -> Self {
-        let nodes = setup.watch(|change: &Change<Node>| [change.key()]);
+        let zones = Arc::new(Mutex::new(Zones::new(setup.config().zone_limits())));
+        let counted = zones.clone();
+        let nodes = setup.watch(move |change: &Change<Node>| {
+            counted.lock().note(change.old.as_deref(), change.new.as_deref());
+            [change.key()]
+        });
         let leases = setup.watch(|change: &Change<Lease>| {
             let key = change.key();
             (key.namespace == LEASES).then(|| Key::cluster(&key.name))
@@ -101,7 +108,7 @@ impl Controller for Reconciler {
         let pods = setup.read::<Pod>();
         pods.index(BY_NODE, node_terms);
         let (recorder, config) = (setup.recorder("node-controller"), setup.config().clone());
-        Self { nodes, leases, pods, recorder, config, known: Mutex::default() }
+        Self { nodes, leases, pods, recorder, config, known: Mutex::default(), zones }
     }
 
     async fn reconcile(&self, key: &Key, writes: &Writes) -> Result<Next> {
@@ -122,7 +129,8 @@ impl Controller for Reconciler {
             // The taints follow when the cache has the conditions.
             return Ok(Next::Changed);
         }
-        let taints = taints(&node, now);
+        let (emptying, patience) = self.emptying(&node);
+        let taints = taints(&node, emptying, now);
         if taints != node.spec.as_ref().and_then(|spec| spec.taints.clone()).unwrap_or_default() {
             tracing::info!(node = key.name, taints = ?taints.iter().map(|taint| &taint.key).collect::<Vec<_>>(), "taint");
             let resource = kube::api::ApiResource::erase::<Node>(&());
@@ -134,7 +142,8 @@ impl Controller for Reconciler {
         }
         // A node that speaks is looked at when it would have been silent too long; a lost one again and again.
         let wait = grace.saturating_sub(silent.since);
-        Ok(Next::After(if wait.is_zero() { self.config.node_monitor_period } else { wait }))
+        let wait = if wait.is_zero() { self.config.node_monitor_period } else { wait };
+        Ok(Next::After(patience.map_or(wait, |patience| patience.min(wait))))
     }
 }
 
@@ -146,6 +155,25 @@ struct Silence {
 }
 
 impl Reconciler {
+    /// Whether the pods of a node may be driven out of it, and if not yet, when to ask again.
+    fn emptying(&self, node: &Node) -> (Emptying, Option<Duration>) {
+        let period = self.config.node_monitor_period;
+        let mut zones = self.zones.lock();
+        if !is_bad(node) {
+            return (Emptying::May, None);
+        }
+        if zones.all_dark() {
+            return (Emptying::Stop, Some(period));
+        }
+        if is_emptied(node) {
+            return (Emptying::May, None);
+        }
+        match zones.empty_one(node, Instant::now()) {
+            Ok(()) => (Emptying::May, None),
+            Err(wait) => (Emptying::NotYet, Some(wait.map_or(period, |wait| wait.min(period)))),
+        }
+    }
+
     async fn silence(&self, node: &Arc<Node>, writes: &Writes) -> Result<Silence> {
         let name = node.metadata.name.as_deref().unwrap_or_default();
         let lease = Key::new(LEASES, name);
@@ -244,15 +272,33 @@ fn lost(node: &Node, now: Timestamp) -> Node {
     new
 }
 
+/// Whether pods may be driven out of a node that does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Emptying {
+    May,
+    /// Others are, at the moment.
+    NotYet,
+    /// And those that are on their way may stay.
+    Stop,
+}
+
+/// Whether pods are driven out of a node because of its conditions.
+fn is_emptied(node: &Node) -> bool {
+    let taints = node.spec.iter().flat_map(|spec| spec.taints.iter().flatten());
+    taints.into_iter().any(|taint| taint.effect == NO_EXECUTE && [NOT_READY, UNREACHABLE].contains(&taint.key.as_str()))
+}
+
 /// The taints a node should have: those others gave it, and ours as its conditions are.
-fn taints(node: &Node, now: Timestamp) -> Vec<Taint> {
+fn taints(node: &Node, emptying: Emptying, now: Timestamp) -> Vec<Taint> {
     let (mut schedule, mut execute) = (Vec::new(), None);
     match condition_of(node, "Ready") {
         FALSE => (schedule, execute) = (vec![NOT_READY], Some(NOT_READY)),
         UNKNOWN => (schedule, execute) = (vec![UNREACHABLE], Some(UNREACHABLE)),
-        TRUE => {}
-        // Its kubelet has said nothing yet: the taint it was created with stays.
-        _ => schedule.push(NOT_READY),
+        // As long as its kubelet has said nothing, nothing is known against it either: the taint it was created with goes.
+        _ => {}
+    }
+    if emptying != Emptying::May {
+        execute = None;
     }
     schedule.extend(PRESSURES.iter().filter(|(kind, _)| condition_of(node, kind) == TRUE).map(|(_, key)| *key));
     let spec = node.spec.clone().unwrap_or_default();
@@ -311,7 +357,7 @@ mod tests {
     fn taints_are_as_the_conditions() {
         let foreign = ("example.com/gpu", "NoSchedule");
         for (conditions, before, after) in [
-            (vec![], vec![(NOT_READY, NO_SCHEDULE)], vec![(NOT_READY, NO_SCHEDULE)]),
+            (vec![], vec![(NOT_READY, NO_SCHEDULE)], vec![]),
             (vec![("Ready", "True")], vec![(NOT_READY, NO_SCHEDULE), foreign], vec![foreign]),
             (vec![("Ready", "False")], vec![], vec![(NOT_READY, NO_SCHEDULE), (NOT_READY, NO_EXECUTE)]),
             (
@@ -325,13 +371,23 @@ mod tests {
                 vec![("node.kubernetes.io/memory-pressure", NO_SCHEDULE)],
             ),
         ] {
-            let taints = taints(&node(&conditions, &before), at(1));
+            let taints = taints(&node(&conditions, &before), Emptying::May, at(1));
             let taints: Vec<_> = taints.iter().map(|taint| (taint.key.as_str(), taint.effect.as_str())).collect();
             assert_eq!(taints, after, "{conditions:?}");
         }
         let mut cordoned = node(&[("Ready", "True")], &[]);
         cordoned.spec.as_mut().unwrap().unschedulable = Some(true);
-        assert_eq!(taints(&cordoned, at(1))[0].key, UNSCHEDULABLE);
+        assert_eq!(taints(&cordoned, Emptying::May, at(1))[0].key, UNSCHEDULABLE);
+    }
+
+    #[test]
+    fn a_lost_node_is_not_emptied_before_it_may_be() {
+        let tainted = node(&[("Ready", "Unknown")], &[(UNREACHABLE, NO_EXECUTE)]);
+        assert!(is_emptied(&tainted) && !is_emptied(&node(&[("Ready", "Unknown")], &[(UNREACHABLE, NO_SCHEDULE)])));
+        for (emptying, after) in [(Emptying::May, 2), (Emptying::NotYet, 1), (Emptying::Stop, 1)] {
+            assert_eq!(taints(&node(&[("Ready", "Unknown")], &[]), emptying, at(1)).len(), after, "{emptying:?}");
+        }
+        assert_eq!(taints(&tainted, Emptying::Stop, at(1)).iter().filter(|taint| taint.effect == NO_EXECUTE).count(), 0);
     }
 
     #[test]

@@ -93,7 +93,7 @@ async fn start(client: Client, config: Config, tasks: &mut Tasks, runtime: MakeR
     let names: Arc<HashSet<Arc<str>>> = Arc::new(facts.iter().map(|facts| facts.name.clone()).collect());
 
     let token = tasks.token();
-    let sources = Sources { worker: messages.clone(), runtime, stop: token.clone() };
+    let sources = Sources { worker: messages.clone(), runtime, nodes: names.clone(), stop: token.clone() };
     tasks.spawn("kubelet server", server::serve(listener, sources));
     tasks.spawn("status writer", status::write(client.clone(), said, token.clone()));
     tasks.spawn("heartbeats", heartbeat::keep(client.clone(), facts, order_book, token.clone()));

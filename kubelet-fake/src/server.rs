@@ -1,4 +1,4 @@
-//! The kubelet's HTTP port, for the API server: logs of containers, streams to and from them, the pods, health. One port
+//! The kubelet's HTTP port, for the API server: logs of containers, streams to and from them, the pods, what they use, health. One port
 //! serves all nodes of the process, for the path names the pod.
 //!
 //! Must not know: how pods are run.
@@ -6,8 +6,12 @@
 mod channels;
 mod exec;
 mod forward;
+mod stats;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use anyhow::Result;
 use axum::{
@@ -40,6 +44,8 @@ pub(crate) struct Sources {
     pub(crate) worker: mpsc::Sender<Message>,
     /// Knows the logs.
     pub(crate) runtime: Arc<dyn ContainerRuntime>,
+    /// The nodes that are served here.
+    pub(crate) nodes: Arc<HashSet<Arc<str>>>,
     /// Cancelled when all that is served is to end.
     pub(crate) stop: CancellationToken,
 }
@@ -62,6 +68,13 @@ pub(crate) async fn serve(listener: TcpListener, sources: Sources) -> Result<()>
 }
 
 impl Sources {
+    /// Every pod.
+    async fn all(&self) -> Result<Vec<Arc<Pod>>, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.worker.send(Message::All(reply)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())
+    }
+
     /// A pod and the containers it has, running or not.
     async fn find(&self, namespace: &str, name: &str) -> Result<Option<(Arc<Pod>, Vec<Container>)>, Refusal> {
         let (reply, answer) = oneshot::channel();
@@ -86,6 +99,7 @@ fn router(sources: Sources) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route("/pods", get(pods))
+        .route("/stats/summary", get(stats::summary))
         .route("/containerLogs/{namespace}/{pod}/{container}", get(logs))
         .route("/exec/{namespace}/{pod}/{container}", any(exec::exec))
         .route("/attach/{namespace}/{pod}/{container}", any(exec::attach))
@@ -96,9 +110,7 @@ fn router(sources: Sources) -> Router {
 }
 
 async fn pods(State(sources): State<Sources>) -> Result<Response, Refusal> {
-    let (reply, answer) = oneshot::channel();
-    sources.worker.send(Message::All(reply)).await.map_err(|_| stopping())?;
-    let pods = answer.await.map_err(|_| stopping())?;
+    let pods = sources.all().await?;
     let items: Vec<&Pod> = pods.iter().map(|pod| &**pod).collect();
     let list = serde_json::json!({ "kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items });
     Ok(([(header::CONTENT_TYPE, "application/json")], list.to_string()).into_response())

@@ -22,6 +22,7 @@ use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
 use crate::{
     evict::Eviction,
     pod::{PodInfo, PodView},
+    prebind,
     scheduler::Input,
 };
 
@@ -73,6 +74,14 @@ impl Hands {
     async fn bind(&self, pod: Arc<PodInfo>, node: Arc<str>) {
         // The kubelet may speak before our answer is here; the story still begins with the choice of its node.
         let chosen = clock::now();
+        if !pod.wants.claims.is_empty()
+            && let Err(error) = prebind::bind_volumes(&self.client, &pod, &node).await
+        {
+            tracing::debug!(%pod, %node, error = format!("{error:#}"), "the pod's volumes are not bound");
+            let message = format!("running PreBind plugin \"VolumeBinding\": {error:#}");
+            self.report(&pod, "SchedulerError", message, pod.nominated.as_deref()).await;
+            return self.tell(Input::BindFailed(pod.uid.clone())).await;
+        }
         let answer: Result<IgnoredAny, _> =
             self.pods(&pod).create_subresource("binding", &pod.name, &PostParams::default(), &binding(&pod, &node)).await;
         let outcome = match answer {

@@ -2,13 +2,16 @@
 //! a [`Mirror`]: one field here, one word in [`Kind`], and one line in [`mirrors`](crate::watch::mirrors).
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
 use kube::runtime::watcher::Event;
 
-use crate::{budget::BudgetInfo, namespace::NamespaceInfo, nomination::Nominations, snapshot::Snapshot};
+use crate::{
+    budget::BudgetInfo, framework::Case, namespace::NamespaceInfo, nomination::Nominations, plugins::PLUGINS, pod::PodInfo,
+    profile::Profile, service::ServiceInfo, snapshot::Snapshot, storage::Storage,
+};
 
 /// The cluster as the scheduler knows it.
 #[derive(Clone, Debug, Default)]
@@ -19,15 +22,36 @@ pub struct Cluster {
     pub nominations: Nominations,
     /// The namespaces, whose labels select pods by theirs.
     pub namespaces: Mirror<NamespaceInfo>,
+    /// Claims, volumes and their classes.
+    pub storage: Storage,
     /// The PodDisruptionBudgets, which preemption respects where it can.
     pub budgets: Mirror<BudgetInfo>,
+    /// The Services, whose pods are spread.
+    pub services: Mirror<ServiceInfo>,
 }
 
 impl Cluster {
     /// Whether all copies beside the node table were complete at least once.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.namespaces.synced() && self.budgets.synced()
+        self.namespaces.synced() && self.storage.synced() && self.budgets.synced() && self.services.synced()
+    }
+
+    /// Makes all copies complete, as they are.
+    #[cfg(test)]
+    pub(crate) fn complete(&mut self) {
+        self.namespaces.apply(Event::InitDone);
+        self.budgets.apply(Event::InitDone);
+        self.services.apply(Event::InitDone);
+        self.storage.claims.apply(Event::InitDone);
+        self.storage.volumes.apply(Event::InitDone);
+        self.storage.classes.apply(Event::InitDone);
+    }
+
+    /// Gets ready for a decision about a pod, and for others like it. That makes decisions quick and changes none.
+    pub fn prepare(&mut self, pod: &PodInfo, profile: &Profile) {
+        let needs: Vec<_> = PLUGINS.iter().flat_map(|plugin| plugin.needs(Case { pod, cluster: self, profile })).collect();
+        needs.into_iter().for_each(|need| self.nodes.keep(need));
     }
 }
 
@@ -36,8 +60,12 @@ impl Cluster {
 pub enum Kind {
     /// A Namespace.
     Namespace,
+    /// A claim, a volume, or a class of them.
+    Storage,
     /// A PodDisruptionBudget.
     PodDisruptionBudget,
+    /// A Service.
+    Service,
 }
 
 /// `metadata.namespace` (empty where there is none) and `metadata.name`.
@@ -52,7 +80,7 @@ pub trait Keyed {
 /// The live copy of all objects of a kind, of which only what scheduling looks at is kept.
 #[derive(Clone, Debug)]
 pub struct Mirror<T> {
-    objects: HashMap<Key, Arc<T>>,
+    objects: BTreeMap<Key, Arc<T>>,
     /// What the list under way has named so far.
     seen: HashSet<Key>,
     synced: bool,
@@ -60,7 +88,7 @@ pub struct Mirror<T> {
 
 impl<T> Default for Mirror<T> {
     fn default() -> Self {
-        Self { objects: HashMap::new(), seen: HashSet::new(), synced: false }
+        Self { objects: BTreeMap::new(), seen: HashSet::new(), synced: false }
     }
 }
 
@@ -71,7 +99,13 @@ impl<T: Keyed + PartialEq> Mirror<T> {
         self.objects.get(&(namespace.to_owned(), name.to_owned()))
     }
 
-    /// All of them, in no order.
+    /// Those of a namespace, by name.
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<T>> {
+        let range = self.objects.range((namespace.to_owned(), String::new())..);
+        range.take_while(move |((of, _), _)| of == namespace).map(|(_, object)| object)
+    }
+
+    /// All of them, by namespace and name.
     pub fn all(&self) -> impl Iterator<Item = &Arc<T>> {
         self.objects.values()
     }

@@ -7,7 +7,9 @@
 use std::{borrow::Cow, fmt};
 
 use crate::{
+    census::Need,
     cluster::{Cluster, Kind},
+    node::NodeInfo,
     plugins::PLUGINS,
     pod::PodInfo,
     profile::Profile,
@@ -123,6 +125,8 @@ impl<'c> Score<'c> {
 pub enum Change<'a> {
     /// The node is new, or its labels, taints, capacity or cordon changed.
     Node(NodeRef<'a>),
+    /// The node is gone, and its pods with it.
+    NodeGone(&'a NodeInfo),
     /// The pod has come to the node.
     PodHere(NodeRef<'a>, &'a PodInfo),
     /// The pod is gone from the node or takes less of it.
@@ -135,6 +139,7 @@ impl fmt::Display for Change<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Node(node) => write!(f, "node {} came or changed", node.info().name),
+            Self::NodeGone(node) => write!(f, "node {} went, and its pods with it", node.name),
             Self::PodHere(node, pod) => write!(f, "pod {pod} came to node {}", node.info().name),
             Self::PodGone(node, pod) => write!(f, "pod {pod} left node {} or takes less of it", node.info().name),
             Self::Other(kind) => write!(f, "a {kind:?} came, changed or went"),
@@ -146,6 +151,11 @@ impl fmt::Display for Change<'_> {
 pub trait Plugin: Sync {
     /// Upstream's name of the plugin.
     fn name(&self) -> &'static str;
+
+    /// What it will look up in the node table for this pod and others like it, so that the answers are kept ready.
+    fn needs(&self, _case: Case<'_>) -> Vec<Need> {
+        Vec::new()
+    }
 
     /// What it has against nodes.
     fn filter<'c>(&self, _case: Case<'c>) -> Filter<'c> {
@@ -177,13 +187,13 @@ pub trait Plugin: Sync {
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
         match change {
             Change::Node(node) | Change::PodHere(node, _) | Change::PodGone(node, _) => self.filter(case).look(node).is_ok(),
-            Change::Other(_) => true,
+            Change::Other(_) | Change::NodeGone(_) => true,
         }
     }
 }
 
 /// A set of plugins, by their place in the list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PluginSet(u32);
 
 impl PluginSet {

@@ -39,6 +39,7 @@ pub mod account;
 pub mod amounts;
 mod bind;
 pub mod budget;
+pub mod census;
 pub mod cluster;
 pub mod configuration;
 pub mod cycle;
@@ -54,12 +55,17 @@ pub mod node;
 pub mod nomination;
 pub mod plugins;
 pub mod pod;
+mod prebind;
 pub mod preempt;
 pub mod profile;
 pub mod queue;
 mod record;
+pub mod relations;
 mod scheduler;
+pub mod service;
 pub mod snapshot;
+pub mod storage;
+mod utilization;
 mod watch;
 
 /// How many watch events may wait for the loop before the watches are slowed down.
@@ -124,6 +130,10 @@ pub const AGENT: &str = "kube-scheduler";
 /// # Errors
 /// As [`run`], and when another copy works in this one's place.
 pub fn lead(client: Client, election: ElectionArgs, config: Config, desk: Desk, tasks: Tasks) -> Running {
+    // A wrong configuration is told at once, not when this copy's turn comes.
+    if let Err(error) = config.configuration() {
+        return Box::pin(async { Err(error.into()) });
+    }
     // Upstream speaks of the election, too, as the scheduler its pods name.
     let candidate = Candidate { lease: AGENT, component: Profile::DEFAULT_NAME };
     election.lead(client.clone(), candidate, tasks, move |tasks| run(client.clone(), config.clone(), desk.clone(), tasks))

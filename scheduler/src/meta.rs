@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use serde::{Deserialize, Deserializer};
 
 #[derive(Deserialize)]
@@ -16,9 +16,10 @@ struct Meta {
     generation: Option<i64>,
     deletion_timestamp: Option<Time>,
     labels: Option<BTreeMap<String, String>>,
+    owner_references: Option<Vec<OwnerReference>>,
 }
 
-/// Reads the metadata that scheduling looks at; managed fields, owners and annotations are skipped.
+/// Reads the metadata that scheduling looks at; managed fields and annotations are skipped.
 pub(crate) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     let meta = Meta::deserialize(deserializer)?;
     Ok(ObjectMeta {
@@ -29,6 +30,7 @@ pub(crate) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectM
         generation: meta.generation,
         deletion_timestamp: meta.deletion_timestamp,
         labels: meta.labels,
+        owner_references: meta.owner_references,
         ..ObjectMeta::default()
     })
 }

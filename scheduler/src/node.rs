@@ -32,6 +32,15 @@ struct Spec {
 #[derive(Clone, Debug, Default, Deserialize)]
 struct Status {
     allocatable: Option<BTreeMap<String, Quantity>>,
+    images: Option<Vec<ImageView>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageView {
+    names: Option<Vec<String>>,
+    #[serde(default)]
+    size_bytes: i64,
 }
 
 meta::view_of!(NodeView, "Node", "nodes", ClusterResourceScope);
@@ -49,9 +58,27 @@ pub struct NodeInfo {
     pub unschedulable: bool,
     /// `status.allocatable`.
     pub allocatable: Amounts,
+    /// `status.images`: each name of an image, sorted, and the image's bytes.
+    pub images: Vec<(Arc<str>, i64)>,
 }
 
 impl NodeInfo {
+    /// Whether a pod may come to the one exactly when it may come to the other: they differ at most in what makes a node better.
+    #[must_use]
+    pub fn admits_like(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.unschedulable == other.unschedulable
+            && self.labels == other.labels
+            && self.taints == other.taints
+            && self.allocatable == other.allocatable
+    }
+
+    /// How many bytes an image has that is on the node.
+    #[must_use]
+    pub fn image_size(&self, name: &str) -> Option<i64> {
+        self.images.binary_search_by(|(known, _)| (**known).cmp(name)).ok().map(|at| self.images[at].1)
+    }
+
     /// A node of this name that has nothing else yet.
     #[must_use]
     pub fn named(name: &str) -> Self {
@@ -61,7 +88,13 @@ impl NodeInfo {
 
 impl From<NodeView> for NodeInfo {
     fn from(view: NodeView) -> Self {
+        let images = view.status.images.unwrap_or_default().into_iter();
+        let mut images: Vec<(Arc<str>, i64)> =
+            images.flat_map(|image| image.names.unwrap_or_default().into_iter().map(move |name| (name.into(), image.size_bytes))).collect();
+        images.sort_unstable();
+        images.dedup_by(|one, other| one.0 == other.0);
         Self {
+            images,
             name: view.metadata.name.unwrap_or_default().into(),
             labels: view.metadata.labels.unwrap_or_default(),
             taints: view.spec.taints.unwrap_or_default(),
@@ -83,11 +116,13 @@ mod tests {
             "apiVersion": "v1", "kind": "Node",
             "metadata": {"name": "node-0001", "labels": {"zone": "a"}, "managedFields": [{"manager": "x"}]},
             "spec": {"unschedulable": true, "taints": [{"key": "k", "effect": "NoSchedule"}], "podCIDR": "10.0.0.0/24"},
-            "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"}, "conditions": []}
+            "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"}, "conditions": [],
+                "images": [{"names": ["nginx@sha256:1", "nginx:1.7.9"], "sizeBytes": 90}, {"names": ["busybox:latest"]}]}
         }))
         .unwrap();
         let node = NodeInfo::from(view);
         assert_eq!((&*node.name, node.unschedulable, node.taints.len()), ("node-0001", true, 1));
+        assert_eq!(["busybox:latest", "nginx:1.7.9", "nginx"].map(|name| node.image_size(name)), [Some(0), Some(90), None]);
         assert_eq!((node.allocatable.cpu, node.allocatable.pods, node.labels["zone"].as_str()), (4000, 110, "a"));
     }
 

@@ -82,6 +82,12 @@ impl Nominations {
             .filter(|other| other.wants.priority < pod.wants.priority)
     }
 
+    /// The pods whose room on this node this one may not take.
+    pub(crate) fn claims_on(&self, node: &str, pod: &PodInfo) -> Vec<Arc<PodInfo>> {
+        let here = self.others(pod).filter(|other| *other.node == *node && other.pod.wants.priority >= pod.wants.priority);
+        here.map(|other| other.pod.clone()).collect()
+    }
+
     /// The pods whose room this one may not take, by node.
     fn claims(&self, pod: &PodInfo) -> HashMap<Arc<str>, Vec<Arc<PodInfo>>> {
         let mut claims: HashMap<_, Vec<_>> = HashMap::new();
@@ -100,9 +106,10 @@ impl Nominations {
 /// Chooses a node for a pod: the one where room was made for it, if it does now; otherwise any on which it takes nobody's room.
 /// The cluster is afterwards as it was before.
 pub fn schedule(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, draw: Draw) -> Outcome {
-    let nominated = cluster.nominations.node_of(&pod.uid).and_then(|node| cluster.nodes.row_of(node));
-    if let Some(row) = nominated
-        && allows(cluster, pod, profile, row).is_ok()
+    let nominated = cluster.nominations.node_of(&pod.uid).cloned();
+    if let Some((node, row)) = nominated.and_then(|node| Some((node.clone(), cluster.nodes.row_of(&node)?)))
+        && let claims = cluster.nominations.claims_on(&node, pod)
+        && allows(cluster, pod, profile, row, &claims).is_ok()
     {
         let placement = Placement { row, score: 0, feasible: 1, evaluated: 1 };
         let search = Search { feasible: vec![row], next_start: draw.start, ..Search::default() };
@@ -118,14 +125,19 @@ pub(crate) fn search(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile) ->
     Search::run(Case { pod, cluster, profile }, 0, usize::MAX, &claims)
 }
 
-/// Whether a node would do, and would do as well if those came who are nominated to it.
+/// Whether a node would do, and would do as well if those came who [claim](Nominations::claims_on) room on it.
 ///
 /// # Errors
 /// The place of the plugin that refuses it, and why.
-pub(crate) fn allows(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, row: usize) -> Result<(), (usize, Refusal)> {
-    let node = cluster.nodes.node(row).info().name.clone();
-    if let Some(others) = cluster.nominations.claims(pod).remove(&node) {
-        allows_beside(cluster, pod, profile, row, others)?;
+pub(crate) fn allows(
+    cluster: &mut Cluster,
+    pod: &PodInfo,
+    profile: &Profile,
+    row: usize,
+    claims: &[Arc<PodInfo>],
+) -> Result<(), (usize, Refusal)> {
+    if !claims.is_empty() {
+        allows_beside(cluster, pod, profile, row, claims)?;
     }
     cycle::look(Case { pod, cluster, profile }, row)
 }
@@ -135,7 +147,7 @@ fn refused_for_others(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile) -
     let mut refused = Claims::default();
     for (node, others) in cluster.nominations.claims(pod) {
         let Some(row) = cluster.nodes.row_of(&node) else { continue };
-        if let Err(refusal) = allows_beside(cluster, pod, profile, row, others) {
+        if let Err(refusal) = allows_beside(cluster, pod, profile, row, &others) {
             refused.insert(row, refusal);
         }
     }
@@ -148,13 +160,13 @@ fn allows_beside(
     pod: &PodInfo,
     profile: &Profile,
     row: usize,
-    others: Vec<Arc<PodInfo>>,
+    others: &[Arc<PodInfo>],
 ) -> Result<(), (usize, Refusal)> {
     let node = cluster.nodes.node(row).info().name.clone();
-    let others: Vec<_> = others.into_iter().filter(|other| !cluster.nodes.holds(&other.uid)).collect();
-    others.iter().for_each(|other| cluster.nodes.assume(other.clone(), &node));
+    let others: Vec<_> = others.iter().filter(|other| !cluster.nodes.holds(&other.uid)).collect();
+    others.iter().for_each(|other| cluster.nodes.assume(Arc::clone(other), &node));
     let answer = cycle::look(Case { pod, cluster, profile }, row);
-    for other in &others {
+    for other in others {
         cluster.nodes.forget(&other.uid);
     }
     answer

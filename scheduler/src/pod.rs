@@ -5,10 +5,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use k8s_openapi::{
     NamespaceResourceScope,
-    api::core::v1::{Container, NodeSelectorTerm, ObjectReference, PodSpec, PreferredSchedulingTerm, ResourceRequirements, Toleration},
+    api::core::v1::{
+        Container, NodeSelectorTerm, ObjectReference, PodAffinity, PodAntiAffinity, PodSpec, PreferredSchedulingTerm, ResourceRequirements,
+        Toleration, TopologySpreadConstraint,
+    },
     apimachinery::pkg::{
         api::resource::Quantity,
-        apis::meta::v1::{ObjectMeta, Time},
+        apis::meta::v1::{ObjectMeta, OwnerReference, Time},
     },
 };
 use mini_api::pod;
@@ -16,7 +19,10 @@ use serde::Deserialize;
 
 use crate::{
     amounts::{Amounts, DEFAULT_CPU, DEFAULT_MEMORY, Load},
+    census::Bond,
     meta,
+    relations::Relations,
+    storage::{self, PodClaim, VolumeView},
 };
 
 /// The part of a Pod that is decoded.
@@ -45,12 +51,15 @@ struct Spec {
     node_selector: Option<BTreeMap<String, String>>,
     affinity: Option<AffinityView>,
     tolerations: Option<Vec<Toleration>>,
+    topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
     scheduling_gates: Option<Vec<serde::de::IgnoredAny>>,
+    volumes: Option<Vec<VolumeView>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ContainerView {
+    image: Option<String>,
     resources: Option<ResourceRequirements>,
     ports: Option<Vec<PortView>>,
     restart_policy: Option<String>,
@@ -69,6 +78,8 @@ struct PortView {
 #[serde(rename_all = "camelCase")]
 struct AffinityView {
     node_affinity: Option<NodeAffinityView>,
+    pod_affinity: Option<PodAffinity>,
+    pod_anti_affinity: Option<PodAntiAffinity>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -149,6 +160,8 @@ pub struct PodInfo {
     pub nominated: Option<Arc<str>>,
     /// `metadata.labels`.
     pub labels: BTreeMap<String, String>,
+    /// `metadata.uid` of the ReplicaSet, StatefulSet or ReplicationController that made it.
+    pub made_by: Option<Uid>,
     /// What it wants of a node.
     pub wants: Wants,
     /// Its PodScheduled condition.
@@ -172,6 +185,12 @@ pub struct Wants {
     pub preferred: Vec<PreferredSchedulingTerm>,
     /// `spec.tolerations`.
     pub tolerations: Vec<Toleration>,
+    /// What it wants of the pods near it; nothing for most pods.
+    pub relations: Option<Box<Relations>>,
+    /// The images of its containers, with their tags.
+    pub images: Box<[Arc<str>]>,
+    /// The claims its volumes name.
+    pub claims: Vec<PodClaim>,
     /// `spec.priority`.
     pub priority: i32,
     /// `spec.preemptionPolicy` is `Never`.
@@ -198,7 +217,20 @@ impl HostPort {
     }
 }
 
+impl Wants {
+    /// What it demands of the pods near it, and they of it once it is there.
+    #[must_use]
+    pub fn bonds(&self) -> &[Bond] {
+        self.relations.as_ref().map_or(&[], |relations| &relations.bonds)
+    }
+}
+
 impl PodInfo {
+    /// All of it that the node table counts.
+    pub(crate) fn as_counted(&self) -> impl PartialEq + '_ {
+        (&self.wants, &self.labels, &self.made_by, self.terminating)
+    }
+
     /// A reference to the pod, for Events.
     #[must_use]
     pub fn reference(&self) -> ObjectReference {
@@ -223,14 +255,15 @@ impl std::fmt::Display for PodInfo {
 impl From<PodView> for PodInfo {
     fn from(view: PodView) -> Self {
         let PodView { metadata, mut spec, status } = view;
+        let claims = storage::claims_of(metadata.name.as_deref().unwrap_or_default(), spec.volumes.take());
         let terminating = metadata.deletion_timestamp.is_some();
         let conditions = status.conditions.unwrap_or_default();
         let preempted = |condition: &Condition| {
             condition.kind == DISRUPTION_TARGET && condition.status == "True" && condition.reason == PREEMPTION_BY_SCHEDULER
         };
+        let namespace = metadata.namespace.unwrap_or_default();
         Self {
             uid: metadata.uid.unwrap_or_default().into(),
-            namespace: metadata.namespace.unwrap_or_default(),
             name: metadata.name.unwrap_or_default(),
             resource_version: metadata.resource_version.unwrap_or_default(),
             generation: metadata.generation,
@@ -241,12 +274,30 @@ impl From<PodView> for PodInfo {
             preempted: terminating && conditions.iter().any(preempted),
             started: status.start_time.map(|time| time.0),
             nominated: status.nominated_node_name.filter(|name| !name.is_empty()).map(Into::into),
-            labels: metadata.labels.unwrap_or_default(),
             finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
-            wants: spec.wants(),
+            made_by: metadata.owner_references.into_iter().flatten().find_map(maker),
+            wants: Wants { claims, ..spec.wants(&namespace) },
+            namespace,
+            labels: metadata.labels.unwrap_or_default(),
             condition: conditions.into_iter().find(|condition| condition.kind == "PodScheduled"),
         }
     }
+}
+
+/// The uid of an owner that makes pods of one sort: upstream spreads those by default, and no others.
+fn maker(owner: OwnerReference) -> Option<Uid> {
+    let makes = match owner.kind.as_str() {
+        "ReplicationController" => owner.api_version == "v1",
+        "ReplicaSet" | "StatefulSet" => owner.api_version.starts_with("apps/"),
+        _ => false,
+    };
+    (makes && owner.controller == Some(true)).then(|| owner.uid.into())
+}
+
+/// As container runtimes name an image: without a tag or digest, the latest is meant.
+fn with_tag(image: &str) -> Arc<str> {
+    let name = image.rsplit('/').next().unwrap_or(image);
+    if name.contains(':') { image.into() } else { format!("{image}:latest").into() }
 }
 
 impl From<PodView> for Arc<PodInfo> {
@@ -256,10 +307,12 @@ impl From<PodView> for Arc<PodInfo> {
 }
 
 impl Spec {
-    fn wants(mut self) -> Wants {
-        let ports = self.host_ports();
-        let affinity = self.affinity.take().and_then(|affinity| affinity.node_affinity);
-        let (required, preferred) = affinity.map_or((None, None), |affinity| {
+    fn wants(mut self, namespace: &str) -> Wants {
+        let (ports, images) = (self.host_ports(), self.images());
+        let (nodes, near, apart) =
+            self.affinity.take().map_or((None, None, None), |all| (all.node_affinity, all.pod_affinity, all.pod_anti_affinity));
+        let relations = Relations::new(namespace, near, apart, self.topology_spread_constraints.take().unwrap_or_default());
+        let (required, preferred) = nodes.map_or((None, None), |affinity| {
             (
                 affinity.required_during_scheduling_ignored_during_execution.map(|required| required.node_selector_terms),
                 affinity.preferred_during_scheduling_ignored_during_execution,
@@ -276,9 +329,17 @@ impl Spec {
             required,
             preferred: preferred.unwrap_or_default(),
             tolerations: tolerations.unwrap_or_default(),
+            relations,
+            images,
+            claims: Vec::new(),
             priority,
             never_preempts,
         }
+    }
+
+    fn images(&self) -> Box<[Arc<str>]> {
+        let containers = self.init_containers.iter().flatten().chain(&self.containers);
+        containers.filter_map(|container| container.image.as_deref()).map(with_tag).collect()
     }
 
     /// Of the containers that run as long as the pod does: the main ones and the restartable init ones.
@@ -366,6 +427,31 @@ mod tests {
         .wants;
         let ports: Vec<_> = wants.ports.iter().map(|port| format!("{} {} {}", port.ip, port.protocol, port.port)).collect();
         assert_eq!(ports, ["0.0.0.0 UDP 8080", "10.0.0.1 TCP 2"]);
+    }
+
+    #[test]
+    fn images_have_tags() {
+        let containers = json!([{"image": "nginx"}, {"image": "nginx:1.7.9"}, {"image": "host:5000/web"}, {"image": "web@sha256:1"}]);
+        let wants = pod(json!({"containers": containers, "initContainers": [{"image": "host:5000/init:2"}]})).wants;
+        let images: Vec<_> = wants.images.iter().map(|image| &**image).collect();
+        assert_eq!(images, ["host:5000/init:2", "nginx:latest", "nginx:1.7.9", "host:5000/web:latest", "web@sha256:1"]);
+    }
+
+    #[test]
+    fn makers_of_one_sort_of_pods_are_known() {
+        for (api_version, kind, controller, want) in [
+            ("apps/v1", "ReplicaSet", true, Some("o")),
+            ("v1", "ReplicationController", true, Some("o")),
+            ("apps/v1", "StatefulSet", false, None),
+            ("apps/v1", "DaemonSet", true, None),
+            ("batch/v1", "Job", true, None),
+            ("example.com/v1", "ReplicaSet", true, None),
+        ] {
+            let owner = json!({"apiVersion": api_version, "kind": kind, "name": "o", "uid": "o", "controller": controller});
+            let view = json!({"metadata": {"name": "p", "ownerReferences": [owner]}});
+            let pod = PodInfo::from(serde_json::from_value::<PodView>(view).unwrap());
+            assert_eq!(pod.made_by.as_deref(), want, "{kind}");
+        }
     }
 
     #[test]

@@ -103,8 +103,8 @@ pub(crate) fn victims(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, r
     }
     lesser.sort_by_key(|pod| importance(pod));
     let mut lifted: Vec<_> = lesser.iter().filter_map(|other| cluster.nodes.lift(&other.uid)).collect();
-    let answer = nomination::allows(cluster, pod, profile, row);
-    if let Err((_, refusal)) = answer {
+    let claims = cluster.nominations.claims_on(&name, pod);
+    if let Err((_, refusal)) = nomination::allows(cluster, pod, profile, row, &claims) {
         lifted.into_iter().for_each(|held| cluster.nodes.put_back(held));
         return Err(refusal);
     }
@@ -115,7 +115,7 @@ pub(crate) fn victims(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, r
     let mut leaving = Vec::new();
     for held in lifted {
         cluster.nodes.put_back(held.clone());
-        if nomination::allows(cluster, pod, profile, row).is_err() {
+        if nomination::allows(cluster, pod, profile, row, &claims).is_err() {
             leaving.extend(cluster.nodes.lift(&held.pod().uid));
         }
     }
@@ -139,7 +139,7 @@ fn started(pod: &PodInfo) -> Timestamp {
 /// Those of the pods, given by importance, for whose end a budget has nothing left if all before them end too.
 fn protected(cluster: &Cluster, pods: &[Arc<PodInfo>]) -> Vec<Arc<PodInfo>> {
     let mut left: Vec<_> = cluster.budgets.all().map(|budget| (budget.allowed, budget)).collect();
-    let charged = |pod: &&Arc<PodInfo>| {
+    let mut charged = |pod: &Arc<PodInfo>| {
         let mut violated = false;
         for (allowed, _) in left.iter_mut().filter(|(_, budget)| budget.is_charged_for(pod)) {
             *allowed -= 1;
@@ -147,7 +147,6 @@ fn protected(cluster: &Cluster, pods: &[Arc<PodInfo>]) -> Vec<Arc<PodInfo>> {
         }
         violated
     };
-    let mut charged = charged;
     pods.iter().filter(|pod| charged(pod)).cloned().collect()
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -41,6 +41,8 @@ pub struct Queue {
     backoff: BTreeSet<(Duration, Uid)>,
     /// By when they are tried although nothing has happened.
     unschedulable: BTreeSet<(Duration, Uid)>,
+    /// The same, by who refused them: a change is held against those only that may be helped by it.
+    refused: BTreeMap<PluginSet, BTreeSet<(Duration, Uid)>>,
     arrivals: u64,
     patience: Backoff,
 }
@@ -132,12 +134,13 @@ impl Queue {
         self.entries.keys()
     }
 
-    /// Takes in a pod, or its new state. A change of what it wants may help it; other changes do not move it.
+    /// Takes in a pod, or its new state. A change of what it wants, or of its labels, may help it; other changes do not move it.
     pub fn offer(&mut self, pod: Arc<PodInfo>, now: Duration) {
         let Some(entry) = self.entries.get_mut(&pod.uid) else {
             return self.insert(pod, Past { since: now, failed_at: now, ..Past::default() }, now);
         };
-        let moves = entry.pod.wants != pod.wants || entry.pod.gated != pod.gated;
+        let (before, after) = (&entry.pod, &pod);
+        let moves = before.wants != after.wants || before.labels != after.labels || before.gated != after.gated;
         entry.pod = pod;
         if moves {
             entry.past.woken_by = Some("a change of the pod".into());
@@ -170,6 +173,7 @@ impl Queue {
     pub fn refused(&mut self, attempt: Attempt, refused_by: PluginSet, now: Duration) {
         let due = now + FLUSH_AFTER;
         self.unschedulable.insert((due, attempt.pod.uid.clone()));
+        self.refused.entry(refused_by).or_default().insert((due, attempt.pod.uid.clone()));
         let place = Place::Unschedulable(due);
         let entry = Entry { past: attempt.failed(now), pod: attempt.pod, refused_by, place };
         self.entries.insert(entry.pod.uid.clone(), entry);
@@ -191,19 +195,17 @@ impl Queue {
     /// Has another look at the unschedulable pods that a change can help, as soon as their backoff allows: those that nobody
     /// refused (there were no nodes), and of those that the `minding` plugins refused the ones that it `helps`. `what` tells the change in words.
     pub fn wake(&mut self, now: Duration, minding: PluginSet, what: impl FnOnce() -> String, helps: impl Fn(&PodInfo, PluginSet) -> bool) {
-        let entries = &self.entries;
-        let helped = |uid: &Uid| {
-            entries.get(uid).is_some_and(|entry| {
-                let asked = entry.refused_by.and(minding);
-                entry.refused_by.is_empty() || (!asked.is_empty() && helps(&entry.pod, asked))
-            })
-        };
-        let woken: Vec<Uid> = self.unschedulable.iter().filter(|(_, uid)| helped(uid)).map(|(_, uid)| uid.clone()).collect();
+        let asked = self.refused.iter().filter(|(by, _)| by.is_empty() || !by.and(minding).is_empty());
+        let helped =
+            |by: PluginSet, uid: &Uid| by.is_empty() || self.entries.get(uid).is_some_and(|entry| helps(&entry.pod, by.and(minding)));
+        let mut woken: Vec<_> = asked.flat_map(|(by, pods)| pods.iter().filter(|(_, uid)| helped(*by, uid))).cloned().collect();
         if woken.is_empty() {
             return;
         }
+        // Who has waited for longer comes first, whoever refused it.
+        woken.sort_unstable();
         let what: Arc<str> = what().into();
-        for uid in woken {
+        for (_, uid) in woken {
             if let Some(entry) = self.entries.get_mut(&uid) {
                 entry.past.woken_by = Some(what.clone());
             }
@@ -215,10 +217,11 @@ impl Queue {
     pub fn tick(&mut self, now: Duration) {
         for waiting in [&mut self.backoff, &mut self.unschedulable] {
             while waiting.first().is_some_and(|(due, _)| *due <= now)
-                && let Some((_, uid)) = waiting.pop_first()
+                && let Some((due, uid)) = waiting.pop_first()
             {
                 if let Some(entry) = self.entries.get_mut(&uid) {
                     if matches!(entry.place, Place::Unschedulable(_)) {
+                        no_longer_refused(&mut self.refused, entry.refused_by, due, &uid);
                         entry.past.woken_by = Some("the time: nothing that could help has happened".into());
                     }
                     self.arrivals += 1;
@@ -272,10 +275,22 @@ impl Queue {
         match &entry.place {
             Place::Active(turn) => drop(self.active.remove(turn)),
             Place::Backoff(due) => drop(self.backoff.remove(&(*due, uid.clone()))),
-            Place::Unschedulable(due) => drop(self.unschedulable.remove(&(*due, uid.clone()))),
+            Place::Unschedulable(due) => {
+                self.unschedulable.remove(&(*due, uid.clone()));
+                no_longer_refused(&mut self.refused, entry.refused_by, *due, uid);
+            }
             Place::Gated => {}
         }
         Some(entry)
+    }
+}
+
+fn no_longer_refused(refused: &mut BTreeMap<PluginSet, BTreeSet<(Duration, Uid)>>, by: PluginSet, due: Duration, uid: &Uid) {
+    if let Some(pods) = refused.get_mut(&by) {
+        pods.remove(&(due, uid.clone()));
+        if pods.is_empty() {
+            refused.remove(&by);
+        }
     }
 }
 
@@ -362,6 +377,26 @@ mod tests {
     }
 
     #[test]
+    fn a_change_is_held_against_those_only_whose_refuser_minds() {
+        let mut queue = queue(&["a", "b", "c"]);
+        for plugin in [1, 2, 1] {
+            let attempt = queue.pop().unwrap();
+            queue.refused(attempt, by(plugin), START);
+        }
+        let asked = std::cell::RefCell::new(Vec::new());
+        queue.wake(seconds(30), by(1), String::new, |pod, _| {
+            asked.borrow_mut().push(pod.name.clone());
+            pod.name == "c"
+        });
+        assert_eq!(asked.take(), ["a", "c"]);
+        queue.wake(seconds(30), by(3), String::new, |_, _| true);
+        assert_eq!(queue.counts(), [1, 0, 2, 0]);
+        queue.tick(seconds(300));
+        assert!(queue.refused.is_empty());
+        assert_eq!(drain(&mut queue), "c a b");
+    }
+
+    #[test]
     fn a_change_does_not_cut_the_backoff_short() {
         let mut queue = queue(&["a"]);
         let attempt = queue.pop().unwrap();
@@ -415,6 +450,7 @@ mod tests {
         for name in ["a", "b", "c"] {
             assert!(queue.remove(&name.into()));
         }
+        assert!(queue.refused.is_empty());
         assert_eq!((queue.counts(), queue.next_due(), queue.remove(&"a".into())), ([0; 4], None, false));
     }
 }

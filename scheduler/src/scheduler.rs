@@ -146,6 +146,7 @@ impl Scheduler {
         let attempt = self.queue.pop()?;
         let pod = attempt.pod.clone();
         let profile = profile_of(&self.profiles, &pod)?;
+        self.cluster.prepare(&pod, profile);
         let outcome = nomination::schedule(&mut self.cluster, &pod, profile, Draw { random, start: self.start });
         self.start = outcome.search.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
@@ -161,6 +162,7 @@ impl Scheduler {
                 self.cluster.nodes.assume(pod.clone(), &node);
                 self.cluster.nominations.remove(&pod.uid);
                 self.binding.insert(pod.uid.clone(), attempt);
+                self.wake_at(&node, now, |row| Change::PodHere(row, &pod));
                 Some(Work::Bind(pod, node))
             }
             Decision::Refuse(mut diagnosis) => {
@@ -200,15 +202,17 @@ impl Scheduler {
             Event::InitDone => {
                 let seen = std::mem::take(&mut self.nodes.seen);
                 let gone: Vec<_> = self.cluster.nodes.node_names().filter(|name| !seen.contains(*name)).cloned().collect();
-                for name in &gone {
-                    self.cluster.nodes.remove_node(name);
-                }
+                gone.iter().for_each(|name| self.node_gone(name, now));
                 self.nodes.synced = true;
             }
             Event::Apply(node) => self.node_applied(node, now),
-            Event::Delete(node) => {
-                self.cluster.nodes.remove_node(&node.name);
-            }
+            Event::Delete(node) => self.node_gone(&node.name, now),
+        }
+    }
+
+    fn node_gone(&mut self, name: &str, now: Duration) {
+        if let Some(node) = self.cluster.nodes.remove_node(name) {
+            wake(&mut self.queue, &self.cluster, &self.profiles, Change::NodeGone(&node), now);
         }
     }
 
@@ -324,8 +328,14 @@ fn profile_of<'p>(profiles: &'p [Profile], pod: &PodInfo) -> Option<&'p Profile>
 
 #[cfg(test)]
 mod tests {
+    use mini_api::selector::Selector;
+
     use super::*;
-    use crate::framework::testing;
+    use crate::{
+        census::{Bond, Demand, Term},
+        framework::testing,
+        relations::Relations,
+    };
 
     const NOW: Duration = Duration::ZERO;
     const LATER: Duration = Duration::from_secs(60);
@@ -340,8 +350,7 @@ mod tests {
         scheduler.apply(Input::Node(Event::InitDone), NOW);
         scheduler.apply(Input::Pod(Event::Init), NOW);
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
-        scheduler.cluster.namespaces.apply(Event::InitDone);
-        scheduler.cluster.budgets.apply(Event::InitDone);
+        scheduler.cluster.complete();
         scheduler
     }
 
@@ -380,8 +389,7 @@ mod tests {
         assert!(!scheduler.is_ready());
         scheduler.apply(Input::Pod(Event::InitDone), NOW);
         assert!(!scheduler.is_ready());
-        scheduler.cluster.namespaces.apply(Event::InitDone);
-        scheduler.cluster.budgets.apply(Event::InitDone);
+        scheduler.cluster.complete();
         assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
     }
 
@@ -571,6 +579,55 @@ mod tests {
             apply(&mut scheduler, &PodInfo { scheduler: name.into(), ..wanting(name, 9000) }, NOW);
         }
         assert_eq!(work(&mut scheduler, NOW), "default-scheduler: 0/1 nodes are available: 1 Insufficient cpu; careless to n");
+    }
+
+    #[test]
+    fn a_pod_that_is_needed_wakes_those_that_need_it_as_soon_as_its_node_is_chosen() {
+        let mut scheduler = scheduler(&["n"]);
+        let labelled = |name: &str| PodInfo { labels: [("app".into(), name.into())].into(), ..testing::pod(name) };
+        let term = Term {
+            namespaces: vec!["default".into()],
+            namespace_labels: Selector::nothing(),
+            labels: "app=db".parse().unwrap(),
+            topology_key: "host".into(),
+        };
+        let bonds = vec![Bond { term, demand: Demand::Need }];
+        let mut web = labelled("web");
+        web.wants.relations = Some(Box::new(Relations { bonds, spread: Vec::new() }));
+        let mut node = testing::node("n");
+        node.labels.insert("host".into(), "n".into());
+        scheduler.apply(Input::Node(Event::Apply(node)), NOW);
+        apply(&mut scheduler, &web, NOW);
+        assert_eq!(work(&mut scheduler, NOW), "web: 0/1 nodes are available: 1 node(s) didn't match pod affinity rules");
+        apply(&mut scheduler, &labelled("other"), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "other to n");
+        apply(&mut scheduler, &labelled("db"), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "db to n; web to n");
+    }
+
+    #[test]
+    fn a_node_that_goes_wakes_those_that_its_pods_kept_away() {
+        let mut scheduler = scheduler(&[]);
+        for (name, zone) in [("a", "1"), ("b", "1")] {
+            let mut node = testing::node(name);
+            node.labels.insert("zone".into(), zone.into());
+            scheduler.apply(Input::Node(Event::Apply(node)), NOW);
+        }
+        let term = Term {
+            namespaces: vec!["default".into()],
+            namespace_labels: Selector::nothing(),
+            labels: "app=lonely".parse().unwrap(),
+            topology_key: "zone".into(),
+        };
+        let bonds = vec![Bond { term, demand: Demand::Refuse }];
+        let mut lonely = PodInfo { labels: [("app".into(), "lonely".into())].into(), ..testing::pod("lonely") };
+        lonely.wants.relations = Some(Box::new(Relations { bonds, spread: Vec::new() }));
+        apply(&mut scheduler, &assigned(&PodInfo { uid: "there".into(), ..lonely.clone() }, "a"), NOW);
+        apply(&mut scheduler, &lonely, NOW);
+        let refused = "lonely: 0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules";
+        assert_eq!(work(&mut scheduler, NOW), refused);
+        scheduler.apply(Input::Node(Event::Delete(testing::node("a"))), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "lonely to b");
     }
 
     #[test]

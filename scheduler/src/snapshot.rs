@@ -4,10 +4,11 @@
 //! A pod holds its node's resources from the moment the scheduler has decided ([`Snapshot::assume`]), while the binding is still
 //! on its way; a failed binding gives them back ([`Snapshot::forget`]). Pods on nodes that are not known wait beside the table.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use crate::{
     amounts::{Amounts, Load},
+    census::{Bond, Census, Counts, Domains, Need, Selection},
     node::NodeInfo,
     pod::{HostPort, PodInfo, Uid},
 };
@@ -21,6 +22,7 @@ pub struct Snapshot {
     load: Vec<Load>,
     ports: Vec<Vec<HostPort>>,
     pods: Vec<Vec<Arc<PodInfo>>>,
+    census: Census,
     held: HashMap<Uid, Held>,
     /// Pods on nodes that are not known, by the node's name.
     homeless: HashMap<Arc<str>, Vec<Arc<PodInfo>>>,
@@ -59,6 +61,12 @@ pub struct NodeRef<'a> {
 }
 
 impl<'a> NodeRef<'a> {
+    /// Which row it is.
+    #[must_use]
+    pub fn row(self) -> usize {
+        self.row
+    }
+
     /// What the Node object says.
     #[must_use]
     pub fn info(self) -> &'a NodeInfo {
@@ -147,17 +155,47 @@ impl Snapshot {
     /// Whether the pod is known to be on this node, decided or confirmed, and as it is now.
     #[must_use]
     pub fn confirms(&self, pod: &PodInfo, node: &str) -> bool {
-        self.held.get(&pod.uid).is_some_and(|held| *held.node == *node && held.pod.wants == pod.wants && held.pod.labels == pod.labels)
+        self.held.get(&pod.uid).is_some_and(|held| *held.node == *node && held.pod.as_counted() == pod.as_counted())
     }
 
-    /// Adds or replaces a node. Says whether anything about it is new.
+    /// How many pods of a sort each row has.
+    #[must_use]
+    pub fn counts(&self, selection: &Selection) -> Cow<'_, Counts> {
+        self.census.counts(selection, &self.pods)
+    }
+
+    /// Which rows share the value of a label.
+    #[must_use]
+    pub fn domains(&self, key: &str) -> Cow<'_, Domains> {
+        self.census.domains(key, &self.nodes)
+    }
+
+    /// What the pods on the nodes may demand of this one, and how many on each row demand it.
+    pub fn bonds<'a>(&'a self, pod: &'a PodInfo) -> impl Iterator<Item = (&'a Bond, &'a Counts)> {
+        self.census.bonds(pod)
+    }
+
+    /// How many nodes have an image.
+    #[must_use]
+    pub fn nodes_with_image(&self, image: &str) -> usize {
+        self.census.nodes_with_image(image)
+    }
+
+    /// Keeps an answer ready that will be asked for again and again.
+    pub fn keep(&mut self, need: Need) {
+        self.census.keep(need, &self.nodes, &self.pods);
+    }
+
+    /// Adds or replaces a node. Says whether it is new, or may have become better or worse for a pod.
     pub fn apply_node(&mut self, node: NodeInfo) -> bool {
         if let Some(row) = self.row_of(&node.name) {
-            let changed = self.nodes[row] != node;
+            let changed = !self.nodes[row].admits_like(&node);
+            self.census.node(row, Some(&self.nodes[row]), &node);
             self.nodes[row] = node;
             return changed;
         }
         let row = self.nodes.len();
+        self.census.node(row, None, &node);
         self.rows.insert(node.name.clone(), row);
         let pods = self.homeless.remove(&node.name).unwrap_or_default();
         self.nodes.push(node);
@@ -171,9 +209,18 @@ impl Snapshot {
         true
     }
 
-    /// Removes a node; its pods wait for it to come back or to be deleted. Says whether it was known.
-    pub fn remove_node(&mut self, name: &str) -> bool {
-        let Some(row) = self.rows.remove(name) else { return false };
+    /// Removes a node; its pods wait for it to come back or to be deleted. Returns what it was, if it was known.
+    pub fn remove_node(&mut self, name: &str) -> Option<NodeInfo> {
+        let row = self.rows.remove(name)?;
+        let last = self.nodes.len() - 1;
+        self.pods[row].iter().for_each(|pod| self.census.remove(row, pod));
+        if row != last {
+            for pod in &self.pods[last] {
+                self.census.remove(last, pod);
+                self.census.add(row, pod);
+            }
+        }
+        self.census.no_node(row, &self.nodes[row]);
         let node = self.nodes.swap_remove(row);
         self.requested.swap_remove(row);
         self.load.swap_remove(row);
@@ -183,9 +230,9 @@ impl Snapshot {
             self.rows.insert(moved.name.clone(), row);
         }
         if !pods.is_empty() {
-            self.homeless.insert(node.name, pods);
+            self.homeless.insert(node.name.clone(), pods);
         }
-        true
+        Some(node)
     }
 
     /// Takes in what the API says: the pod is on this node. Confirms an assumption, or replaces it. Returns what it held before, if
@@ -260,12 +307,14 @@ impl Snapshot {
         self.requested[row].add(&pod.wants.amounts);
         self.load[row] = self.load[row] + pod.wants.load;
         self.ports[row].extend(pod.wants.ports.iter().cloned());
+        self.census.add(row, &pod);
         self.pods[row].push(pod);
     }
 
     fn take_from_row(&mut self, row: usize, pod: &PodInfo) {
         self.requested[row].subtract(&pod.wants.amounts);
         self.load[row] = self.load[row] - pod.wants.load;
+        self.census.remove(row, pod);
         let ports = &mut self.ports[row];
         for port in &pod.wants.ports {
             if let Some(at) = ports.iter().position(|taken| taken == port) {
@@ -285,18 +334,53 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::*;
-    use crate::pod::Wants;
+    use mini_api::selector::Selector;
 
+    use super::*;
+    use crate::{
+        census::{Demand, Namespaces, Term},
+        pod::Wants,
+        relations::Relations,
+    };
+
+    /// Its zone, and what images it has, depend on its size.
     fn node(name: usize, cpu: i64) -> NodeInfo {
-        NodeInfo { allocatable: Amounts { cpu, ..Amounts::default() }, ..NodeInfo::named(&format!("n{name}")) }
+        let mut node = NodeInfo { allocatable: Amounts { cpu, ..Amounts::default() }, ..NodeInfo::named(&format!("n{name}")) };
+        if cpu > 0 {
+            node.labels.insert("zone".into(), format!("z{}", cpu % 2));
+            node.images.push((format!("image-{cpu}").into(), 1));
+        }
+        node
+    }
+
+    /// Selections that are asked about, of which the first is kept from the beginning and the second from some moment on.
+    fn selections() -> [Selection; 3] {
+        let labelled = |labels: &str, living| {
+            let namespaces = Namespaces::These(vec!["default".into()]);
+            Selection::Labelled { namespaces, labels: labels.parse().unwrap(), living }
+        };
+        [labelled("size=1", true), labelled("size in (0,1)", false), Selection::MadeBy("m1".into())]
     }
 
     fn pod(uid: usize, cpu: i64) -> Arc<PodInfo> {
         let port = HostPort { ip: "0.0.0.0".into(), protocol: "TCP".into(), port: uid as u16 };
         let amounts = Amounts { cpu, pods: 1, extended: vec![("x.y/z".into(), cpu + 1)], ..Amounts::default() };
-        let wants = Wants { amounts, load: Load { cpu, memory: 1 }, ports: vec![port], ..Wants::default() };
-        Arc::new(PodInfo { uid: format!("u{uid}").into(), wants, ..PodInfo::default() })
+        let mut wants = Wants { amounts, load: Load { cpu, memory: 1 }, ports: vec![port], ..Wants::default() };
+        if cpu == 1 {
+            let labels = format!("size={}", uid % 2).parse().unwrap();
+            let term =
+                Term { namespaces: vec!["default".into()], namespace_labels: Selector::nothing(), labels, topology_key: "zone".into() };
+            wants.relations = Some(Box::new(Relations { bonds: vec![Bond { term, demand: Demand::Refuse }], spread: Vec::new() }));
+        }
+        Arc::new(PodInfo {
+            uid: format!("u{uid}").into(),
+            namespace: "default".into(),
+            labels: [("size".to_owned(), cpu.to_string())].into(),
+            made_by: Some(format!("m{cpu}").into()),
+            terminating: uid == 5,
+            wants,
+            ..PodInfo::default()
+        })
     }
 
     #[derive(Clone, Debug)]
@@ -308,6 +392,7 @@ mod tests {
         Forget(usize),
         NoPod(usize),
         Lift(usize),
+        Keep,
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -320,6 +405,7 @@ mod tests {
             pods.clone().prop_map(Step::Forget),
             pods.clone().prop_map(Step::Lift),
             pods.prop_map(Step::NoPod),
+            Just(Step::Keep),
         ]
     }
 
@@ -343,7 +429,7 @@ mod tests {
                     }
                 }
                 Step::NoPod(p) => drop(self.pods.remove(&p)),
-                Step::Lift(_) => {}
+                Step::Lift(_) | Step::Keep => {}
             }
         }
 
@@ -373,11 +459,14 @@ mod tests {
             Step::Forget(p) => drop(snapshot.forget(&pod(p, 0).uid)),
             Step::NoPod(p) => drop(snapshot.remove_pod(&pod(p, 0).uid)),
             Step::Lift(p) => snapshot.lift(&pod(p, 0).uid).map_or((), |held| snapshot.put_back(held)),
+            Step::Keep => snapshot.keep(Need::Counts(selections()[1].clone())),
         }
     }
 
     /// The table without the order of rows and pods, which carries no meaning.
     fn meaning(snapshot: &Snapshot) -> impl PartialEq + std::fmt::Debug + use<> {
+        let zones = snapshot.domains("zone");
+        let asked = [pod(0, 0), pod(0, 1), pod(1, 1)];
         let rows: BTreeMap<_, _> = (0..snapshot.len())
             .map(|row| {
                 let node = snapshot.node(row);
@@ -385,7 +474,13 @@ mod tests {
                 let ports: BTreeSet<_> = node.ports().iter().cloned().collect();
                 let pods: BTreeSet<_> = node.pods().iter().map(|pod| pod.uid.clone()).collect();
                 let sums = format!("{:?} {:?} {:?}", node.info().allocatable, node.requested(), node.load());
-                (node.info().name.clone(), (sums, ports, pods))
+                let counts = selections().map(|selection| snapshot.counts(&selection).of(row));
+                let bonds = asked.each_ref().map(|pod| snapshot.bonds(pod).map(|(_, counts)| counts.of(row)).sum::<u32>());
+                let neighbours: Vec<_> =
+                    (0..snapshot.len()).filter(|other| zones.of(row).is_some() && zones.of(*other) == zones.of(row)).collect();
+                let neighbours: BTreeSet<_> = neighbours.into_iter().map(|row| snapshot.node(row).info().name.clone()).collect();
+                let images = [1, 2].map(|image| snapshot.nodes_with_image(&format!("image-{image}")));
+                (node.info().name.clone(), (sums, ports, pods, counts, bonds, neighbours, images))
             })
             .collect();
         let homeless: BTreeMap<_, BTreeSet<_>> =
@@ -398,6 +493,8 @@ mod tests {
         #[test]
         fn incremental_equals_rebuilt(steps in prop::collection::vec(step(), 0..60)) {
             let (mut snapshot, mut truth) = (Snapshot::default(), Truth::default());
+            snapshot.keep(Need::Counts(selections()[0].clone()));
+            snapshot.keep(Need::Domains("zone".into()));
             for step in &steps {
                 play(&mut snapshot, step);
                 truth.play(step);
@@ -414,6 +511,18 @@ mod tests {
         snapshot.place(pod(1, 2), &"n1".into());
         assert!(snapshot.forget(&"u1".into()).is_none());
         assert_eq!(snapshot.node(0).requested().cpu, 2);
+    }
+
+    #[test]
+    fn an_adopted_pod_counts_for_who_adopted_it() {
+        let mut snapshot = Snapshot::default();
+        snapshot.apply_node(node(1, 5));
+        snapshot.place(pod(1, 2), &"n1".into());
+        snapshot.place(Arc::new(PodInfo { made_by: Some("new".into()), ..(*pod(1, 2)).clone() }), &"n1".into());
+        let counted = ["m2", "new"].map(|maker| snapshot.counts(&Selection::MadeBy(maker.into())).of(0));
+        assert_eq!(counted, [0, 1]);
+        snapshot.remove_pod(&"u1".into());
+        assert!(snapshot.counts(&Selection::MadeBy("new".into())).is_empty());
     }
 
     #[test]

@@ -3,6 +3,10 @@
 use std::{fmt::Debug, pin::pin, time::Duration};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture};
+use k8s_openapi::api::{
+    core::v1::{PersistentVolume, PersistentVolumeClaim},
+    storage::v1::StorageClass,
+};
 use kube::{
     Api, Client, Resource,
     runtime::{
@@ -19,6 +23,7 @@ use crate::{
     cluster::{Cluster, Keyed, Kind, Mirror},
     namespace::NamespaceView,
     scheduler::{Input, Update},
+    service::ServiceView,
 };
 
 /// The watches of all kinds besides nodes and pods: their names, and the work.
@@ -27,6 +32,10 @@ pub(crate) fn mirrors(client: &Client, inputs: &mpsc::Sender<Input>) -> Vec<(&'s
     vec![
         ("namespaces", mirror::<NamespaceView, _>(all(), Kind::Namespace, |cluster| &mut cluster.namespaces)),
         ("poddisruptionbudgets", mirror::<BudgetView, _>(all(), Kind::PodDisruptionBudget, |cluster| &mut cluster.budgets)),
+        ("services", mirror::<ServiceView, _>(all(), Kind::Service, |cluster| &mut cluster.services)),
+        ("persistentvolumeclaims", mirror::<PersistentVolumeClaim, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.claims)),
+        ("persistentvolumes", mirror::<PersistentVolume, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.volumes)),
+        ("storageclasses", mirror::<StorageClass, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.classes)),
     ]
 }
 

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::alone::server;
 
-const CLAIMS: &str = "/api/v1/namespaces/default/persistentvolumeclaims";
-const PODS: &str = "/api/v1/namespaces/default/pods";
-const VOLUMES: &str = "/api/v1/persistentvolumes";
-const CLASSES: &str = "/apis/storage.k8s.io/v1/storageclasses";
+pub(crate) const CLAIMS: &str = "/api/v1/namespaces/default/persistentvolumeclaims";
+pub(crate) const PODS: &str = "/api/v1/namespaces/default/pods";
+pub(crate) const VOLUMES: &str = "/api/v1/persistentvolumes";
+pub(crate) const CLASSES: &str = "/apis/storage.k8s.io/v1/storageclasses";
 const ATTRIBUTES: &str = "/apis/storage.k8s.io/v1/volumeattributesclasses";
 
 /// An API server and controllers: no scheduler and no nodes, so that pods are what the test makes of them.
@@ -20,7 +20,7 @@ pub(crate) async fn controlled() -> (Cluster, Http) {
     (cluster, http)
 }
 
-fn claim(name: &str, spec: &Value) -> Value {
+pub(crate) fn claim(name: &str, spec: &Value) -> Value {
     let mut whole = json!({ "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } });
     for (field, value) in spec.as_object().into_iter().flatten() {
         whole[field] = value.clone();
@@ -34,7 +34,7 @@ fn pod(name: &str, node: Option<&str>, claim: &str) -> Value {
     json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": name }, "spec": spec })
 }
 
-fn volume(name: &str) -> Value {
+pub(crate) fn volume(name: &str) -> Value {
     let spec = json!({ "capacity": { "storage": "1Gi" }, "accessModes": ["ReadWriteOnce"], "hostPath": { "path": "/d" } });
     json!({ "apiVersion": "v1", "kind": "PersistentVolume", "metadata": { "name": name }, "spec": spec })
 }
@@ -56,12 +56,21 @@ async fn begin_deletion(http: &Http, path: &str, finalizer: &str) {
     assert!(object["metadata"]["deletionTimestamp"].is_string(), "{object}");
 }
 
-async fn gone(http: &Http, path: &str) {
+pub(crate) async fn gone(http: &Http, path: &str) {
     wait_for(&format!("the end of {path}"), || async {
         let answer = http.get(path).await;
         if answer.code == 404 { Ok(()) } else { Err(answer.text()) }
     })
     .await;
+}
+
+/// Waits until a claim or a volume is in this phase.
+pub(crate) async fn phase(http: &Http, path: &str, wanted: &str) -> Value {
+    wait_for(&format!("{path} to be {wanted}"), || async {
+        let object = http.get(path).await.json();
+        if object["status"]["phase"] == wanted { Ok(object) } else { Err(object) }
+    })
+    .await
 }
 
 async fn set_status(http: &Http, path: &str, status: Value) -> Value {
@@ -105,13 +114,15 @@ async fn a_volume_stays_bound_and_a_class_named() {
     for name in ["bound", "free"] {
         made(&http, VOLUMES, &volume(name)).await;
     }
+    made(&http, CLAIMS, &claim("holder", &json!({ "storageClassName": "", "volumeName": "bound" }))).await;
     let bound = format!("{VOLUMES}/bound");
-    set_status(&http, &bound, json!({ "phase": "Bound" })).await;
+    phase(&http, &bound, "Bound").await;
     begin_deletion(&http, &bound, "kubernetes.io/pv-protection").await;
     begin_deletion(&http, &format!("{VOLUMES}/free"), "kubernetes.io/pv-protection").await;
     gone(&http, &format!("{VOLUMES}/free")).await;
     assert_eq!(http.get(&bound).await.code, 200);
-    set_status(&http, &bound, json!({ "phase": "Released" })).await;
+    // The claim goes, and so the volume is nobody's.
+    assert_eq!(http.delete(&format!("{CLAIMS}/holder")).await.code, 200);
     gone(&http, &bound).await;
 
     let class = json!({ "metadata": { "name": "gold" }, "driverName": "d.example.com", "parameters": { "iops": "9" } });

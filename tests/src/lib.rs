@@ -6,6 +6,7 @@ pub mod http;
 use std::{
     fmt::Debug,
     future::Future,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::OnceLock,
@@ -108,6 +109,18 @@ impl World {
     #[must_use]
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Where its API server listens.
+    ///
+    /// # Panics
+    /// When it was never up.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        let text = std::fs::read_to_string(self.home().join("cluster.json")).expect("read what `up` was told");
+        let settings: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+        let port = settings["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
+        (Ipv4Addr::LOCALHOST, port).into()
     }
 
     /// Runs `mini-ctl` on this cluster.

@@ -66,7 +66,7 @@ pub enum Operator {
 }
 
 /// One comparison of one label.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Requirement {
     key: String,
     operator: Operator,
@@ -188,7 +188,7 @@ impl fmt::Display for Requirement {
 }
 
 /// Requirements that must all be met. The default matches everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Selector {
     /// In order of their keys; none at all for the selector that matches nothing.
     requirements: Option<Vec<Requirement>>,

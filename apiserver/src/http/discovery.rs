@@ -43,7 +43,7 @@ struct Entry<'a> {
 /// The verbs of `status` and `scale`.
 const PART: [&str; 3] = ["get", "patch", "update"];
 
-fn entries<'a>(table: &'a [Kind], api_version: &str) -> Vec<Entry<'a>> {
+fn entries<'a>(table: &[&'a Kind], api_version: &str) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
     for row in table {
         let Some(place) = row.versions.iter().position(|version| version.api_version == api_version) else { continue };
@@ -70,7 +70,7 @@ fn entries<'a>(table: &'a [Kind], api_version: &str) -> Vec<Entry<'a>> {
 
 /// `/apis/apps/v1`: the resources of one group-version.
 #[must_use]
-pub fn resources(table: &[Kind], api_version: &str) -> Value {
+pub fn resources(table: &[&Kind], api_version: &str) -> Value {
     let resource = |entry: &Entry<'_>| {
         let (group, version, kind) = entry.kind;
         let singular = if entry.subresource.is_none() { entry.row.singular.as_str() } else { "" };
@@ -106,8 +106,8 @@ struct Group<'a> {
     versions: Vec<&'a Version>,
 }
 
-fn groups(table: &[Kind]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
+fn groups<'a>(table: &[&'a Kind]) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
     for version in table.iter().flat_map(|kind| &kind.versions).filter(|version| version.conversion.shown) {
         match groups.iter_mut().find(|group| group.name == version.group) {
             Some(group) if group.versions.iter().any(|known| known.version == version.version) => {}
@@ -147,14 +147,14 @@ pub fn core(address: &str) -> Value {
 
 /// `/apis`: all named groups.
 #[must_use]
-pub fn named(table: &[Kind]) -> Value {
+pub fn named(table: &[&Kind]) -> Value {
     let groups: Vec<Value> = groups(table).iter().filter(|group| !group.name.is_empty()).map(group_json).collect();
     json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
 }
 
 /// `/apis/apps`: one group.
 #[must_use]
-pub fn group(table: &[Kind], name: &str) -> Option<Value> {
+pub fn group(table: &[&Kind], name: &str) -> Option<Value> {
     let groups = groups(table);
     let found = groups.iter().find(|group| group.name == name && !name.is_empty())?;
     let mut body = json!({ "kind": "APIGroup", "apiVersion": "v1" });
@@ -165,12 +165,12 @@ pub fn group(table: &[Kind], name: &str) -> Option<Value> {
 
 /// `/api` (core) or `/apis` (the named groups), aggregated: everything in one answer.
 #[must_use]
-pub fn aggregated(table: &[Kind], core: bool) -> Value {
+pub fn aggregated(table: &[&Kind], core: bool) -> Value {
     let items: Vec<Value> = groups(table).iter().filter(|group| group.name.is_empty() == core).map(|group| item(table, group)).collect();
     json!({ "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items })
 }
 
-fn item(table: &[Kind], group: &Group<'_>) -> Value {
+fn item(table: &[&Kind], group: &Group<'_>) -> Value {
     let version = |version: &&Version| {
         let resources = aggregated_resources(table, &version.api_version);
         json!({ "version": version.version, "resources": resources, "freshness": "Current" })
@@ -180,7 +180,7 @@ fn item(table: &[Kind], group: &Group<'_>) -> Value {
     json!({ "metadata": metadata, "versions": versions })
 }
 
-fn aggregated_resources(table: &[Kind], api_version: &str) -> Vec<Value> {
+fn aggregated_resources(table: &[&Kind], api_version: &str) -> Vec<Value> {
     let kind = |kind: (&str, &str, &str)| json!({ "group": kind.0, "version": kind.1, "kind": kind.2 });
     let mut resources: Vec<Value> = Vec::new();
     for entry in entries(table, api_version) {

@@ -41,7 +41,7 @@ pub(super) struct Documents {
 impl Documents {
     /// Generates the documents of every group-version.
     #[must_use]
-    pub(super) fn of(table: &[Kind]) -> Self {
+    pub(super) fn of(table: &[&Kind]) -> Self {
         let resources = resources(table);
         let mut groups: Vec<(String, Document)> = Vec::new();
         for resource in &resources {
@@ -78,7 +78,7 @@ impl Documents {
     }
 
     /// `/openapi/v2`, in the form that is accepted.
-    pub(super) fn v2(&self, table: &[Kind], headers: &HeaderMap) -> Response {
+    pub(super) fn v2(&self, table: &[&Kind], headers: &HeaderMap) -> Response {
         // Old kubectl writes a literal @ where the media type has a dot.
         if text(headers, &header::ACCEPT).is_some_and(|accept| accept.contains("proto-openapi")) {
             return answer(self.v2_protobuf.get_or_init(|| openapi::v2_protobuf(&resources(table))), PROTOBUF, headers);
@@ -128,8 +128,8 @@ fn in_a_year(now: Timestamp) -> Option<String> {
     rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&then.timestamp()).ok()
 }
 
-fn resources(table: &[Kind]) -> Vec<Resource<'_>> {
-    let versions = table.iter().flat_map(|kind| kind.versions.iter().map(move |version| (kind, version)));
+fn resources<'a>(table: &[&'a Kind]) -> Vec<Resource<'a>> {
+    let versions = table.iter().copied().flat_map(|kind| kind.versions.iter().map(move |version| (kind, version)));
     versions
         .map(|(kind, version)| Resource {
             group: version.group,

@@ -108,7 +108,7 @@ impl Info {
     /// Reads it off a request.
     pub(super) fn of(app: &App, parts: &Parts) -> Self {
         let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-        let target = if path.starts_with("/api") { app.routes.find(path) } else { Target::Nowhere };
+        let target = if path.starts_with("/api") { app.target(path) } else { Target::Nowhere };
         let mutating = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
         let Target::Resource(resource) = &target else {
             let verb = parts.method.as_str().to_ascii_lowercase();

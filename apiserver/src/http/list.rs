@@ -126,8 +126,8 @@ fn join(kind: &Kind, version: usize, shape: Shape, head: String, listing: &Listi
 }
 
 async fn find(registry: &Registry, target: &Resource, params: &Params, select: &Select) -> Result<Listing> {
-    if let Some(mut items) = registry.observe(target.kind).await? {
-        items.retain(|item| select.wants(item));
+    let within = Range { namespace: target.namespace.clone(), ..Range::default() };
+    if let Some(items) = registry.observe(target.kind, &within, select).await? {
         return Ok(Listing { items, revision: 0, remaining: 0, next: None });
     }
     let cache = registry.cache();

@@ -1,12 +1,13 @@
 //! The wire: paths, parameters, encodings, verbs. It names no kind and keeps no state beyond counters.
 
-use std::sync::{Arc, OnceLock, atomic::Ordering};
+use std::sync::{Arc, atomic::Ordering};
 
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, Method, Request, StatusCode, header, request::Parts},
     response::Response,
 };
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -43,6 +44,7 @@ use self::{
 use crate::{
     config,
     error::{ApiError, Result},
+    kinds::Kind,
     measure::store::Timed,
     registry::Registry,
 };
@@ -59,7 +61,8 @@ pub struct App {
     stop: CancellationToken,
     /// Requests that must be answered before it does.
     under_way: TaskTracker,
-    documents: OnceLock<Documents>,
+    /// With the number of kinds they are about: where that changes, they are made anew.
+    documents: Mutex<Option<(usize, Arc<Documents>)>>,
     metrics: Metrics,
     store: Arc<Timed>,
     audit: Option<audit::Log>,
@@ -87,7 +90,7 @@ impl App {
             stopping: parts.stopping,
             stop: CancellationToken::new(),
             under_way: TaskTracker::new(),
-            documents: OnceLock::new(),
+            documents: Mutex::default(),
             metrics: Metrics::default(),
             store: parts.store,
             audit: parts.audit,
@@ -100,8 +103,29 @@ impl App {
         &self.registry
     }
 
-    fn documents(&self) -> &Documents {
-        self.documents.get_or_init(|| Documents::of(self.registry.table()))
+    fn served(&self) -> Vec<&Kind> {
+        self.registry.served().collect()
+    }
+
+    fn documents(&self) -> Arc<Documents> {
+        let (served, mut documents) = (self.served(), self.documents.lock());
+        match &*documents {
+            Some((about, known)) if *about == served.len() => known.clone(),
+            _ => documents.insert((served.len(), Arc::new(Documents::of(&served)))).1.clone(),
+        }
+    }
+
+    /// Where a path leads, among what is served now.
+    fn target(&self, path: &str) -> Target {
+        let found = self.routes.find(path);
+        let lost = match &found {
+            Target::Resource(resource) => !self.registry.serves(&self.registry.table()[resource.kind]),
+            Target::Version(wanted) => {
+                !self.registry.served().flat_map(|kind| &kind.versions).any(|version| version.api_version == *wanted)
+            }
+            Target::Unknown | Target::Nowhere => false,
+        };
+        if lost { Target::Nowhere } else { found }
     }
 }
 
@@ -176,7 +200,7 @@ async fn answer(app: &App, parts: Parts, body: Body, target: Target, account: &m
         Target::Resource(target) => target,
         Target::Version(api_version) => {
             only_get(&parts.method)?;
-            return Ok(json(&discovery::resources(app.registry.table(), &api_version)));
+            return Ok(json(&discovery::resources(&app.served(), &api_version)));
         }
         Target::Unknown => return Err(ApiError::no_resource()),
         Target::Nowhere => {
@@ -201,24 +225,23 @@ async fn answer(app: &App, parts: Parts, body: Body, target: Target, account: &m
 
 /// Paths that are about the server, not about objects.
 fn fixed(app: &App, method: &Method, path: &str, query: &str, headers: &header::HeaderMap) -> Result<Option<Response>> {
-    let table = app.registry.table();
     let aggregated = text(headers, &header::ACCEPT).is_some_and(encoding::wants_aggregated);
     let response = match path.trim_end_matches('/') {
-        "/api" if aggregated => documents::aggregated(&discovery::aggregated(table, true), headers),
-        "/apis" if aggregated => documents::aggregated(&discovery::aggregated(table, false), headers),
+        "/api" if aggregated => documents::aggregated(&discovery::aggregated(&app.served(), true), headers),
+        "/apis" if aggregated => documents::aggregated(&discovery::aggregated(&app.served(), false), headers),
         "/api" => json(&discovery::core(&app.address)),
-        "/apis" => json(&discovery::named(table)),
+        "/apis" => json(&discovery::named(&app.served())),
         "/version" => json(&discovery::version()),
         "/metrics" => {
             reply(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", Body::from(metrics::page(app)))
         }
-        "/openapi/v2" => app.documents().v2(table, headers),
+        "/openapi/v2" => app.documents().v2(&app.served(), headers),
         "/openapi/v3" => app.documents().index(headers),
         other if other.starts_with("/openapi/v3/") => {
             app.documents().v3(&other["/openapi/v3/".len()..], query, headers).unwrap_or_else(no_page)
         }
         other => match other.strip_prefix("/apis/").filter(|group| !group.contains('/')) {
-            Some(group) => discovery::group(table, group).map_or_else(no_page, |group| json(&group)),
+            Some(group) => discovery::group(&app.served(), group).map_or_else(no_page, |group| json(&group)),
             None => return Ok(None),
         },
     };

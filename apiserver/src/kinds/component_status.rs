@@ -8,7 +8,7 @@ use k8s_openapi::{
 use serde_json::Value;
 
 use super::{
-    row::Observed,
+    row::{Observed, Sight},
     rules::{Column, Object, Rules, column},
     unset::{list, text},
 };
@@ -21,8 +21,8 @@ const HEALTHY: &str = "Healthy";
 
 /// How they are known.
 pub(super) const OBSERVED: Observed = Observed {
-    see: |checkups| checkups.iter().map(|checkup| Box::new(status(checkup)) as Box<dyn Object>).collect(),
-    absent: |name| ApiError::internal(format!("Component not found: {name}")),
+    sight: Sight::Components(|checkups| checkups.iter().map(|checkup| Box::new(status(checkup)) as Box<dyn Object>).collect()),
+    absent: |_, name| ApiError::internal(format!("Component not found: {name}")),
 };
 
 /// What is special about a ComponentStatus.

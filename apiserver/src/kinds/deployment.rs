@@ -25,14 +25,14 @@ pub(super) const SCALE: Scale = Scale { replicas: "/spec/replicas", observed: "/
 /// The version of the first Deployments: one pod at a time, no deadline, all of history kept.
 pub(super) const EXTENSIONS_V1BETA1: Conversion = Conversion {
     upgrade: |object| {
-        store_rollback(object);
+        drop_rollback(object);
         selector_from_template(object);
         let spec = &mut object["spec"];
         rolling(spec, &json!(1));
         default(spec, "revisionHistoryLimit", json!(i32::MAX));
         default(spec, "progressDeadlineSeconds", json!(i32::MAX));
     },
-    downgrade: show_rollback,
+    downgrade: |_| {},
     warning: Some("extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"),
     optional: &["selector"],
     shown: true,
@@ -41,14 +41,14 @@ pub(super) const EXTENSIONS_V1BETA1: Conversion = Conversion {
 /// The first version in the group apps.
 pub(super) const APPS_V1BETA1: Conversion = Conversion {
     upgrade: |object| {
-        store_rollback(object);
+        drop_rollback(object);
         selector_from_template(object);
         let spec = &mut object["spec"];
         rolling(spec, &json!("25%"));
         default(spec, "revisionHistoryLimit", json!(2));
         default(spec, "progressDeadlineSeconds", json!(600));
     },
-    downgrade: show_rollback,
+    downgrade: |_| {},
     warning: Some("apps/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"),
     optional: &["selector"],
     shown: true,
@@ -60,31 +60,10 @@ pub(super) const APPS_V1BETA2: Conversion = Conversion {
     ..Conversion::NONE
 };
 
-/// Where the wish to go back to an old revision is kept, which the first versions had in their spec. The Deployment controller fulfils it.
-const ROLLBACK_TO: &str = "deprecated.deployment.rollback.to";
-
-/// Keeps the wish to go back as an annotation.
-fn store_rollback(object: &mut Value) {
-    let Some(wish) = object.get_mut("spec").and_then(Value::as_object_mut).and_then(|spec| spec.remove("rollbackTo")) else { return };
-    if wish.is_object() && object["metadata"].is_object() {
-        default(&mut object["metadata"], "annotations", json!({}));
-        if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
-            annotations.insert(ROLLBACK_TO.to_owned(), json!(wish["revision"].as_i64().unwrap_or(0).to_string()));
-        }
-    }
-}
-
-/// Shows the annotation as the wish it is.
-fn show_rollback(object: &mut Value) {
-    let Some(annotations) = object.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) else { return };
-    let Some(wish) = annotations.remove(ROLLBACK_TO) else { return };
-    if annotations.is_empty()
-        && let Some(metadata) = object["metadata"].as_object_mut()
-    {
-        metadata.remove("annotations");
-    }
-    if let (Some(revision), Some(spec)) = (wish.as_str().and_then(|text| text.parse::<i64>().ok()), object["spec"].as_object_mut()) {
-        spec.insert("rollbackTo".to_owned(), json!({ "revision": revision }));
+/// A way back that `kubectl rollout undo` has taken over.
+fn drop_rollback(object: &mut Value) {
+    if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.remove("rollbackTo");
     }
 }
 
@@ -327,10 +306,6 @@ mod tests {
         (EXTENSIONS_V1BETA1.upgrade)(&mut old);
         assert_eq!(old, once);
         assert_eq!(old["metadata"]["labels"], json!({"app": "nginx"}));
-        assert_eq!(old["metadata"]["annotations"], json!({ ROLLBACK_TO: "0" }));
-        let mut shown = old.clone();
-        (EXTENSIONS_V1BETA1.downgrade)(&mut shown);
-        assert_eq!((&shown["spec"]["rollbackTo"], &shown["metadata"]["annotations"]), (&json!({"revision": 0}), &Value::Null));
         assert_eq!(
             old["spec"],
             json!({

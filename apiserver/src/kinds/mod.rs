@@ -66,6 +66,7 @@ mod ip_address;
 mod job;
 mod lease;
 mod limit_range;
+mod metrics;
 mod namespace;
 mod network_policy;
 mod node;
@@ -99,9 +100,10 @@ mod unset;
 mod volume_attachment;
 mod volume_attributes_class;
 
-pub use self::row::{Compute, Conversion, Field, Kind, Observed, Scale, Version, field};
+pub use self::row::{Compute, Conversion, Field, Kind, Observed, Scale, Sight, Survey, Version, field};
 use self::{
     connect::{ATTACH, EXEC, LOG, NODE_PROXY, POD_PROXY, PORT_FORWARD, SERVICE_PROXY},
+    metrics::{NodeMetrics, PodMetrics},
     row::{age, body_of, computed, kind, observed},
     subresource::{APPROVAL, BINDING, EPHEMERAL_CONTAINERS, EVICTION, FINALIZE, RESIZE, TOKEN},
 };
@@ -308,5 +310,8 @@ pub fn table() -> Vec<Kind> {
         kind::<EndpointSlice>().generation().nulls("", &["endpoints", "ports"]).rules(endpoint_slice::RULES),
         kind::<FlowSchema>().generation().rules(flow_schema::RULES),
         kind::<PriorityLevelConfiguration>().generation().rules(priority_level_configuration::RULES),
+        // Behind the nodes and pods they are about, which are looked up by the same names.
+        observed::<NodeMetrics>(metrics::OF_NODES).aggregated().rules(metrics::NODE),
+        observed::<PodMetrics>(metrics::OF_PODS).aggregated().rules(metrics::POD),
     ]
 }

@@ -9,7 +9,7 @@ use super::{
     rules::{Behaviour, Object, Rules, Type},
     subresource::{Moment, Subresource},
 };
-use crate::{components::Checkup, error::ApiError, schema::Schema};
+use crate::{components::Checkup, error::ApiError, schema::Schema, stats::Summary};
 
 /// The verbs of an ordinary resource, in the order discovery lists them.
 const VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -20,11 +20,34 @@ pub type Compute = fn(&mut dyn Object, &Moment<'_>) -> Result<(), ApiError>;
 /// How the objects of a kind come about that is observed and not stored.
 #[derive(Clone, Copy)]
 pub struct Observed {
-    /// What there is to see when the components are like this, in the order of lists.
-    pub see: fn(&[Checkup]) -> Vec<Box<dyn Object>>,
-    /// What is said of a name that nothing has.
-    pub absent: fn(&str) -> ApiError,
+    /// Who is looked at.
+    pub sight: Sight,
+    /// What is said of a namespace and name that nothing has.
+    pub absent: fn(&str, &str) -> ApiError,
 }
+
+/// Who is looked at to make objects that are not stored.
+#[derive(Clone, Copy)]
+pub enum Sight {
+    /// The components: what there is to see when they are like this, in the order of lists.
+    Components(fn(&[Checkup]) -> Vec<Box<dyn Object>>),
+    /// Nodes: what their kubelets count of stored objects.
+    Kubelets(Survey),
+}
+
+/// What kubelets are asked about.
+#[derive(Clone, Copy)]
+pub struct Survey {
+    /// The resource, of the core group, whose objects are counted. What is made of one has its name, namespace and labels.
+    pub of: &'static str,
+    /// The node on which one is.
+    pub node: fn(&dyn Object) -> Option<&str>,
+    /// What its node's kubelet says of one, if it says anything.
+    pub tell: Tell,
+}
+
+/// What a kubelet says of an object at a moment.
+pub(super) type Tell = fn(&dyn Object, &Summary, Timestamp) -> Option<Box<dyn Object>>;
 
 /// One row of the table.
 pub struct Kind {
@@ -56,6 +79,8 @@ pub struct Kind {
     pub computed: Option<Compute>,
     /// For a kind that shows how things are: what sees them. Its objects are never stored, so they can only be read.
     pub observed: Option<Observed>,
+    /// Whether it belongs to a group that is an addition: served only where an APIService says that it is.
+    pub aggregated: bool,
     /// For a kind that is only ever the body of a subresource: that resource and subresource, to which a POST goes on.
     pub body_of: Option<(&'static str, &'static str)>,
     /// What cannot be done with it yet: writes answer 501 and say so.
@@ -223,6 +248,10 @@ impl Kind {
         self.nulls = Nulls { of, fields };
         self
     }
+    pub(super) fn aggregated(mut self) -> Self {
+        self.aggregated = true;
+        self
+    }
     pub(super) fn create_on_update(mut self) -> Self {
         self.create_on_update = true;
         self
@@ -282,6 +311,7 @@ fn unlisted<K: Type>() -> Kind {
         returns_deleted: false,
         computed: None,
         observed: None,
+        aggregated: false,
         body_of: None,
         later: None,
         subresources: &[],

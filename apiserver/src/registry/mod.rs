@@ -145,7 +145,19 @@ impl Registry {
         &self.cache
     }
 
-    /// The kind of a plural in any group; for code that is about one kind.
+    /// The kinds that are served now.
+    pub fn served(&self) -> impl Iterator<Item = &Kind> {
+        self.table.iter().filter(|kind| self.serves(kind))
+    }
+
+    /// Whether a kind is served now: one of an added group only while there is an APIService for it.
+    #[must_use]
+    pub fn serves(&self, kind: &Kind) -> bool {
+        let service = |kind: &Kind| format!("{}.{}", kind.versions[0].version, kind.group());
+        !kind.aggregated || self.find("apiservices").is_some_and(|services| self.cache.get(services, &service(kind)).is_some())
+    }
+
+    /// The kind of a plural in any group, the first of several; for code that is about one kind.
     #[must_use]
     pub fn find(&self, plural: &str) -> Option<usize> {
         self.table.iter().position(|kind| kind.plural == plural)
@@ -174,8 +186,8 @@ impl Registry {
     pub async fn get(&self, kind: usize, namespace: &str, name: &str) -> Result<Arc<Item>> {
         let row = &self.table[kind];
         if let Some(observed) = row.observed {
-            let all = self.observe(kind).await?.unwrap_or_default();
-            return all.into_iter().find(|item| item.name() == name).ok_or_else(|| (observed.absent)(name));
+            let found = self.observe_one(row, observed.sight, namespace, name).await?;
+            return found.ok_or_else(|| (observed.absent)(namespace, name));
         }
         self.fresh().await;
         self.cache.get(kind, &key(row, namespace, name)).ok_or_else(|| ApiError::not_found(row.plural, row.group(), name))

@@ -78,7 +78,7 @@ impl Growth {
 }
 
 /// What a pod cost each program at each size.
-fn describe(steps: &[(u32, Vec<Share>)], pods: u32) -> String {
+pub(super) fn describe(steps: &[(u32, Vec<Share>)], pods: u32) -> String {
     let sizes: Vec<String> = steps.iter().map(|(existing, _)| grouped(*existing)).collect();
     let mut text = format!("; CPU µs each beside {} others", sizes.join(" / "));
     for (at, share) in steps.first().map(|(_, shares)| shares.as_slice()).unwrap_or_default().iter().enumerate() {

@@ -47,4 +47,5 @@ suites! {
     watch Watch any,
     flow Flow any,
     growth Growth own,
+    sched Sched own,
 }

@@ -218,5 +218,4 @@ pub(super) fn unseen<'a>(cron_job: &'a CronJob, jobs: &[Arc<Job>]) -> Vec<&'a Ob
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

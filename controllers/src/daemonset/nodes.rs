@@ -1,5 +1,7 @@
 //! Which nodes a daemon belongs on. It asks what the scheduler will ask later, as far as that does not change from pod to pod.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::{Node, PodSpec};
 use mini_api::{
     node_selector::{self, Subject},
@@ -19,9 +21,10 @@ pub(super) enum Fit {
 
 /// Judges a node for pods of `spec`, which has the tolerations of daemons.
 pub(super) fn fit(spec: &PodSpec, node: &Node) -> Fit {
-    let (name, labels) = (node.metadata.name.as_deref().unwrap_or_default(), node.metadata.labels.clone().unwrap_or_default());
+    let (name, none) = (node.metadata.name.as_deref().unwrap_or_default(), BTreeMap::new());
+    let labels = node.metadata.labels.as_ref().unwrap_or(&none);
     let named = spec.node_name.as_deref().is_none_or(|wanted| wanted.is_empty() || wanted == name);
-    if !named || !node_selector::allows(spec, Subject { name, labels: &labels }) {
+    if !named || !node_selector::allows(spec, Subject { name, labels }) {
         return Fit::Leave;
     }
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();

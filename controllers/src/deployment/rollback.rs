@@ -1,4 +1,4 @@
-//! Going back at the user's word, as the first versions of Deployment had it: `spec.rollbackTo`, which the API server keeps as an annotation.
+//! Going back at the user's word, by the annotation that `spec.rollbackTo` of the first versions of Deployment has become.
 //! `kubectl rollout undo` of today puts the old template into the Deployment itself, and comes by nothing of this.
 
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};

@@ -26,6 +26,28 @@ pub(super) struct Node {
     pub(super) meta: Arc<ObjectMeta>,
 }
 
+impl Node {
+    /// Whether this is the object the reference in an object of `namespace` means: an owner lives where its dependent does, or in no namespace.
+    pub(super) fn is_meant_by(&self, reference: &OwnerReference, namespace: Option<&str>) -> bool {
+        let group = |version: &str| version.split_once('/').map_or(String::new(), |(group, _)| group.to_owned());
+        let resource = &self.found.resource;
+        self.is_in_reach_of(namespace)
+            && self.meta.name.as_deref() == Some(&*reference.name)
+            && resource.kind == reference.kind
+            && resource.group == group(&reference.api_version)
+    }
+
+    /// Whether its references to the owner of this UID mean that one.
+    fn means(&self, uid: &str, owner: &Node) -> bool {
+        owners(&self.meta).filter(|reference| reference.uid == uid).all(|reference| owner.is_meant_by(reference, self.meta.namespace.as_deref()))
+    }
+
+    /// Whether an object of this namespace may have it as its owner.
+    pub(super) fn is_in_reach_of(&self, namespace: Option<&str>) -> bool {
+        !self.found.namespaced || self.meta.namespace.as_deref() == namespace
+    }
+}
+
 /// The objects and their dependents.
 #[derive(Default)]
 pub(super) struct Graph {
@@ -89,8 +111,13 @@ impl Graph {
 
     fn set(&mut self, uid: &str, found: &Arc<Found>, meta: &ObjectMeta, look: &mut HashSet<Uid>) {
         let node = Node { found: found.clone(), meta: Arc::new(essence(meta)) };
-        let before = self.nodes.insert(uid.to_owned(), node);
+        let before = self.nodes.insert(uid.to_owned(), node.clone());
         let before = before.map(|node| node.meta);
+        if before.is_none() {
+            // They were there first, and have to be looked at again if they mean somebody else.
+            let mistaken = self.dependents(uid).into_iter().filter(|dependent| !dependent.means(uid, &node));
+            look.extend(mistaken.filter_map(|dependent| dependent.meta.uid.clone()));
+        }
         let kept: HashSet<_> = owners(meta).map(|owner| owner.uid.as_str()).collect();
         for owner in before.iter().flat_map(|meta| owners(meta)).filter(|owner| !kept.contains(owner.uid.as_str())) {
             self.unlink(&owner.uid, uid, look);
@@ -104,6 +131,9 @@ impl Graph {
                 Some(node) if waits_for(&node.meta, FOREGROUND) => {
                     // The dependent has to go; and should it no longer block, the owner need not wait.
                     look.extend([uid.to_owned(), owner.uid.clone()]);
+                }
+                Some(node) if !node.is_meant_by(owner, meta.namespace.as_deref()) => {
+                    look.insert(uid.to_owned());
                 }
                 Some(_) => {}
             }
@@ -139,6 +169,8 @@ pub(super) enum Owner {
     Dangling,
     /// Being deleted, and waiting for its dependents to go first.
     Waiting,
+    /// Nobody can say, as its kind is not served, or as nothing in a namespace can own what is in none.
+    Unknown,
 }
 
 /// What is to be done about an object that is not being deleted.
@@ -158,7 +190,7 @@ pub(super) enum Action {
 /// Decides from what each owner reference points to, and from the object's own dependents.
 pub(super) fn decide(owners: &[(OwnerReference, Owner)], dependents: &[Node]) -> Action {
     let any = |kind| owners.iter().any(|(_, owner)| *owner == kind);
-    if owners.is_empty() || !any(Owner::Dangling) && !any(Owner::Waiting) {
+    if any(Owner::Unknown) || !any(Owner::Dangling) && !any(Owner::Waiting) {
         return Action::Nothing;
     }
     if any(Owner::Solid) {
@@ -184,11 +216,17 @@ mod tests {
         Arc::new(Found { resource: ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&()), namespaced: true })
     }
 
+    fn reference(kind: &str, name: &str, uid: &str) -> OwnerReference {
+        let (api_version, kind, name, uid) = ("v1".to_owned(), kind.to_owned(), name.to_owned(), uid.to_owned());
+        OwnerReference { api_version, kind, name, uid, ..OwnerReference::default() }
+    }
+
+    /// A pod whose name is its UID, with owners of that form.
     fn object(uid: &str, owners: &[&str]) -> ObjectMeta {
-        let reference = |uid: &&str| OwnerReference { uid: (*uid).to_owned(), ..OwnerReference::default() };
         ObjectMeta {
             uid: Some(uid.to_owned()),
-            owner_references: (!owners.is_empty()).then(|| owners.iter().map(reference).collect()),
+            name: Some(uid.to_owned()),
+            owner_references: (!owners.is_empty()).then(|| owners.iter().map(|uid| reference("Pod", uid, uid)).collect()),
             ..ObjectMeta::default()
         }
     }
@@ -219,6 +257,35 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_is_meant_by_name_and_kind_and_place() {
+        let named = |kind: &str, name: &str| reference(kind, name, "o");
+        let of_apps = OwnerReference { api_version: "apps/v1".to_owned(), ..named("Pod", "owner") };
+        let in_namespace = |mut meta: ObjectMeta, namespace: &str| {
+            meta.namespace = Some(namespace.to_owned());
+            meta
+        };
+        let owner = ObjectMeta { name: Some("owner".to_owned()), ..in_namespace(object("o", &[]), "here") };
+        for (reference, namespace, meant) in [
+            (named("Pod", "owner"), "here", true),
+            (named("Pod", "owner"), "there", false),
+            (named("Pod", "other"), "here", false),
+            (named("Node", "owner"), "here", false),
+            (of_apps, "here", false),
+        ] {
+            let dependent = ObjectMeta { owner_references: Some(vec![reference]), ..in_namespace(object("d", &[]), namespace) };
+            // Whichever is seen first.
+            for order in [[&owner, &dependent], [&dependent, &owner]] {
+                let (mut graph, found) = (Graph::default(), found());
+                graph.observe(&found, None, Some(order[0]));
+                let look = graph.observe(&found, None, Some(order[1]));
+                assert_eq!(look.contains("d"), !meant, "{dependent:?}");
+            }
+        }
+        let cluster = Node { found: Arc::new(Found { namespaced: false, ..(*found()).clone() }), meta: Arc::new(object("o", &[])) };
+        assert!(cluster.is_in_reach_of(Some("here")) && cluster.is_in_reach_of(None));
+    }
+
+    #[test]
     fn foreground_deletion_goes_down_and_comes_back() {
         let (mut graph, found) = (Graph::default(), found());
         let set = object("set", &[]);
@@ -234,8 +301,8 @@ mod tests {
 
     #[test]
     fn decisions() {
-        use Owner::{Dangling, Solid, Waiting};
-        let reference = |uid: &str| OwnerReference { uid: uid.to_owned(), ..OwnerReference::default() };
+        use Owner::{Dangling, Solid, Unknown, Waiting};
+        let reference = |uid: &str| reference("Pod", uid, uid);
         let plain = Node { found: found(), meta: Arc::new(object("d", &[])) };
         let waiting = Node { found: found(), meta: Arc::new(deleted(object("d", &[]), FOREGROUND)) };
         let keep = Action::KeepOwners(vec![reference("0")]);
@@ -244,6 +311,7 @@ mod tests {
             (vec![Solid], vec![], Action::Nothing),
             (vec![Dangling], vec![], Action::Delete),
             (vec![Dangling], vec![plain.clone()], Action::Delete),
+            (vec![Unknown, Dangling], vec![], Action::Nothing),
             (vec![Solid, Dangling], vec![], keep.clone()),
             (vec![Solid, Waiting], vec![plain.clone()], keep),
             (vec![Waiting], vec![], Action::Delete),

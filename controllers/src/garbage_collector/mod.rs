@@ -7,15 +7,20 @@ mod graph;
 
 use std::{
     collections::{BTreeMap, HashSet},
+    fmt,
     sync::Arc,
     time::Duration,
 };
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::{
+    api::core::v1::ObjectReference,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
+};
 use kube::{
     Client,
     api::{DeleteParams, Preconditions, PropagationPolicy},
 };
+use mini_daemon::events::Recorder;
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -34,7 +39,7 @@ use crate::{
 const DISCOVERY_PERIOD: Duration = Duration::from_secs(30);
 /// How long an object waits for a kind whose first list is on its way.
 const SYNC_RETRY: Duration = Duration::from_millis(50);
-/// UIDs of owners known to be gone. One never comes back, so forgetting costs a request and nothing else.
+/// Owners known to be gone. One never comes back, so forgetting costs a request and nothing else.
 const ABSENT_LIMIT: usize = 4096;
 
 /// What is worked on.
@@ -57,7 +62,37 @@ pub(crate) struct Reconciler {
     graph: Arc<Mutex<Graph>>,
     /// By group and plural.
     kinds: Mutex<BTreeMap<(String, String), Followed>>,
-    absent: Mutex<HashSet<Uid>>,
+    absent: Mutex<HashSet<Meant>>,
+    recorder: Recorder,
+}
+
+/// Whom an owner reference means: there, of this name and kind, and with this UID.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Meant {
+    namespace: String,
+    api_version: String,
+    kind: String,
+    name: String,
+    uid: Uid,
+}
+
+impl Meant {
+    fn by(reference: &OwnerReference, namespace: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            api_version: reference.api_version.clone(),
+            kind: reference.kind.clone(),
+            name: reference.name.clone(),
+            uid: reference.uid.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { namespace, api_version, kind, name, uid } = self;
+        write!(f, "[{api_version}/{kind}, namespace: {namespace}, name: {name}, uid: {uid}]")
+    }
 }
 
 impl Controller for Reconciler {
@@ -74,6 +109,7 @@ impl Controller for Reconciler {
             graph: Arc::default(),
             kinds: Mutex::default(),
             absent: Mutex::default(),
+            recorder: setup.recorder(Self::NAME),
         }
     }
 
@@ -138,7 +174,7 @@ impl Reconciler {
         } else if meta.deletion_timestamp.is_none() {
             let mut states = Vec::new();
             for reference in owners(meta) {
-                states.push((reference.clone(), self.look_at(reference, meta, writes).await?));
+                states.push((reference.clone(), self.look_at(reference, &node, writes).await?));
             }
             act(&node, decide(&states, &dependents), writes).await?;
         }
@@ -146,20 +182,27 @@ impl Reconciler {
     }
 
     /// What an owner is, according to the graph when it knows the owner, and to the API server when not.
-    async fn look_at(&self, reference: &OwnerReference, dependent: &ObjectMeta, writes: &Writes) -> Result<Owner> {
+    async fn look_at(&self, reference: &OwnerReference, dependent: &Node, writes: &Writes) -> Result<Owner> {
         let state = |meta: &ObjectMeta| if waits_for(meta, FOREGROUND) { Owner::Waiting } else { Owner::Solid };
-        if let Some(owner) = self.graph.lock().node(&reference.uid) {
-            return Ok(state(&owner.meta));
-        }
-        if self.absent.lock().contains(&reference.uid) {
-            return Ok(Owner::Dangling);
+        let home = dependent.meta.namespace.as_deref();
+        let known = self.graph.lock().node(&reference.uid);
+        match known {
+            Some(owner) if owner.is_meant_by(reference, home) => return Ok(state(&owner.meta)),
+            Some(owner) if !owner.is_in_reach_of(home) => self.tell_of_wrong_namespace(reference, dependent),
+            _ => {}
         }
         let Some(found) = self.kind_of(reference) else {
-            // Nothing can be said about a kind that is not served, so nothing is done for it.
             tracing::debug!(kind = reference.kind, api_version = reference.api_version, "an owner of an unknown kind");
-            return Ok(Owner::Solid);
+            return Ok(Owner::Unknown);
         };
-        let namespace = dependent.namespace.as_deref().filter(|_| found.namespaced).unwrap_or_default();
+        if found.namespaced && home.is_none() {
+            return Ok(Owner::Unknown);
+        }
+        let namespace = home.filter(|_| found.namespaced).unwrap_or_default();
+        let meant = Meant::by(reference, namespace);
+        if self.absent.lock().contains(&meant) {
+            return Ok(Owner::Dangling);
+        }
         match writes.live_metadata(&found.resource, &Key::new(namespace, &reference.name)).await? {
             Some(live) if live.uid.as_ref() == Some(&reference.uid) => Ok(state(&live)),
             _ => {
@@ -167,10 +210,26 @@ impl Reconciler {
                 if absent.len() >= ABSENT_LIMIT {
                     absent.clear();
                 }
-                absent.insert(reference.uid.clone());
+                absent.insert(meant);
                 Ok(Owner::Dangling)
             }
         }
+    }
+
+    /// An owner in another namespace is none: whoever wrote that should learn why the dependent goes.
+    fn tell_of_wrong_namespace(&self, reference: &OwnerReference, dependent: &Node) {
+        let (resource, meta) = (&dependent.found.resource, &dependent.meta);
+        let about = ObjectReference {
+            api_version: Some(resource.api_version.clone()),
+            kind: Some(resource.kind.clone()),
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+            uid: meta.uid.clone(),
+            ..ObjectReference::default()
+        };
+        let namespace = meta.namespace.as_deref().unwrap_or_default();
+        let message = format!("ownerRef {} does not exist in namespace {namespace:?}", Meant::by(reference, namespace));
+        self.recorder.warning(&about, "OwnerRefInvalidNamespace", message);
     }
 
     fn kind_of(&self, reference: &OwnerReference) -> Option<Arc<Found>> {

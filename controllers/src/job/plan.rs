@@ -341,5 +341,4 @@ fn some(count: i32) -> Option<i32> {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

@@ -2,7 +2,7 @@
 //!
 //! An ordered set does one thing at a time and none while a pod is not well; a parallel one does all that is to be done.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -15,6 +15,7 @@ use k8s_openapi::{
 use mini_api::{percent, pod};
 
 use super::{claims, identity, status};
+use crate::pods;
 
 /// One write.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ pub(super) fn plan(world: &World<'_>) -> Plan {
     let status = status::of(world, &outdated);
     stages.push(outdated.into_iter().map(Action::Delete).collect());
     stages.retain(|stage: &Vec<Action>| !stage.is_empty());
-    Plan { stages, status, next: status::next_available(world) }
+    Plan { stages, status, next: pods::next_available(world.pods, step.spec.min_ready_seconds.unwrap_or(0), world.now) }
 }
 
 /// The place of one ordinal, and the pod that is there.
@@ -114,12 +115,10 @@ impl<'a> Step<'a> {
         let spec = world.set.spec.clone().unwrap_or_default();
         let start = start(&spec);
         let end = start.saturating_add(spec.replicas.unwrap_or(1));
-        let with_ordinal = || world.pods.iter().filter_map(|pod| Some((identity::ordinal(world.set, pod)?, pod)));
-        let at = |ordinal| with_ordinal().find(|(there, _)| *there == ordinal).map(|(_, pod)| pod.clone());
-        let slots = (start..end).map(|ordinal| Slot { ordinal, pod: at(ordinal) }).collect();
-        let mut condemned: Vec<_> = with_ordinal().filter(|(ordinal, _)| !(start..end).contains(ordinal)).collect();
-        condemned.sort_by_key(|(ordinal, _)| -i64::from(*ordinal));
-        let condemned = condemned.into_iter().map(|(_, pod)| pod.clone()).collect();
+        let numbered = world.pods.iter().filter_map(|pod| Some((identity::ordinal(world.set, pod)?, pod.clone())));
+        let mut pods: BTreeMap<i32, Arc<Pod>> = numbered.collect();
+        let slots = (start..end).map(|ordinal| Slot { ordinal, pod: pods.remove(&ordinal) }).collect();
+        let condemned = pods.into_values().rev().collect();
         let ordered = spec.pod_management_policy.as_deref() != Some("Parallel");
         Self { world, spec, ordered, slots, condemned }
     }
@@ -286,8 +285,6 @@ fn start(spec: &StatefulSetSpec) -> i32 {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::collections::BTreeMap;
-
     use k8s_openapi::{
         api::{
             apps::v1::{RollingUpdateStatefulSetStrategy, StatefulSetOrdinals, StatefulSetUpdateStrategy},

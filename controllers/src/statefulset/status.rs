@@ -1,6 +1,6 @@
 //! The status of a StatefulSet, and what it means that a pod is well.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::{
@@ -33,7 +33,8 @@ pub(super) fn of(world: &World<'_>, outdated: &[Arc<Pod>]) -> StatefulSetStatus 
     let updated = count(&|pod| of_revision(pod, world.update.name));
     let mut current = count(&|pod| of_revision(pod, world.current.name) && !leaving(pod));
     let mut current_revision = world.current.name;
-    let rolls = spec.update_strategy.and_then(|strategy| strategy.type_).is_none_or(|strategy| strategy == "RollingUpdate");
+    let strategy = spec.update_strategy.as_ref().and_then(|strategy| strategy.type_.as_deref());
+    let rolls = strategy.is_none_or(|strategy| strategy == "RollingUpdate");
     if rolls && [updated, ready, replicas].iter().all(|count| *count == spec.replicas.unwrap_or(1)) {
         (current, current_revision) = (updated, world.update.name);
     }
@@ -41,9 +42,7 @@ pub(super) fn of(world: &World<'_>, outdated: &[Arc<Pod>]) -> StatefulSetStatus 
     StatefulSetStatus {
         replicas,
         ready_replicas: some(ready),
-        available_replicas: Some(count(&|pod| {
-            is_running_and_ready(pod) && pod::is_available(pod, spec.min_ready_seconds.unwrap_or(0), world.now)
-        })),
+        available_replicas: Some(count(&|pod| is_running_and_ready(pod) && is_available(pod, &spec, world.now))),
         current_replicas: some(current),
         updated_replicas: some(updated),
         current_revision: Some(current_revision.to_owned()),
@@ -52,10 +51,4 @@ pub(super) fn of(world: &World<'_>, outdated: &[Arc<Pod>]) -> StatefulSetStatus 
         collision_count: world.set.status.as_ref().and_then(|status| status.collision_count).or(Some(0)),
         conditions: None,
     }
-}
-
-/// How long until the next pod that is ready will have been so for long enough.
-pub(super) fn next_available(world: &World<'_>) -> Option<Duration> {
-    let min_ready = world.set.spec.as_ref().and_then(|spec| spec.min_ready_seconds).unwrap_or(0);
-    crate::pods::next_available(world.pods, min_ready, world.now)
 }

@@ -1,4 +1,4 @@
-//! The container runtime as the kubelet sees it: nine verbs, and the words they are said with.
+//! The container runtime as the kubelet sees it: ten verbs, and the words they are said with.
 //!
 //! A runtime is the truth about containers: the kubelet believes [`ContainerRuntime::list`] and not its own memory of
 //! what it asked for. Besides the verbs a runtime is given, when it is made, a [`Hints`] sender: "something changed in
@@ -8,7 +8,7 @@
 
 pub mod simulated;
 
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, ops::AddAssign, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -83,6 +83,22 @@ pub struct Exit {
     pub started: Timestamp,
     /// When it ended.
     pub finished: Timestamp,
+}
+
+/// What something uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Of the CPU, in billionths of a core.
+    pub cpu: u64,
+    /// Of the memory, in bytes.
+    pub memory: u64,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, more: Self) {
+        self.cpu = self.cpu.saturating_add(more.cpu);
+        self.memory = self.memory.saturating_add(more.memory);
+    }
 }
 
 /// What is on a node.
@@ -215,6 +231,12 @@ pub trait ContainerRuntime: Send + Sync {
     /// # Errors
     /// When there is no such running container.
     async fn attach(&self, id: &str) -> Result<Process, RuntimeError>;
+
+    /// What a running container uses at present. `pod` is its pod as it is now.
+    ///
+    /// # Errors
+    /// When there is no such running container.
+    async fn usage(&self, container: &Container, pod: &Pod) -> Result<Usage, RuntimeError>;
 
     /// Connects to whoever listens at an address in the network of the pods.
     ///

@@ -50,7 +50,7 @@ pub enum Error {
         message: String,
     },
     /// It does not say what it should.
-    #[error("read {file}: {invalid}")]
+    #[error("read {file}")]
     Invalid {
         /// The file.
         file: String,

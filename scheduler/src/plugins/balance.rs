@@ -3,6 +3,7 @@
 use crate::{
     framework::{Case, MAX_SCORE, Plugin, Score},
     snapshot::NodeRef,
+    utilization::Counted,
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &NodeResourcesBalancedAllocation;
@@ -14,24 +15,27 @@ impl Plugin for NodeResourcesBalancedAllocation {
         "NodeResourcesBalancedAllocation"
     }
 
-    /// The used fractions' distance from each other; a node without one of the resources is balanced, and a pod without requests
-    /// changes no balance.
+    /// How far the used fractions are from each other; a node that has but one of the resources is balanced, and a pod without
+    /// requests changes no balance.
     fn score<'c>(&self, case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
-        let wanted = &case.pod.wants.amounts;
-        if wanted.cpu == 0 && wanted.memory == 0 {
-            return None;
-        }
-        let fraction = |taken: i64, there: i64| (taken as f64 / there as f64).min(1.0);
-        Some(Score::plain(move |node: NodeRef<'_>| {
-            let (taken, there) = (node.requested(), &node.info().allocatable);
-            if there.cpu <= 0 || there.memory <= 0 {
-                return MAX_SCORE;
-            }
-            let distance = fraction(taken.cpu + wanted.cpu, there.cpu) - fraction(taken.memory + wanted.memory, there.memory);
-            // Half of it is the standard deviation of two values.
-            ((1.0 - (distance / 2.0).abs()) * MAX_SCORE as f64) as i64
-        }))
+        let counted = Counted::requested(&case.pod.wants, &case.profile.args.balanced);
+        counted.any().then(|| {
+            Score::plain(move |node: NodeRef<'_>| {
+                let fractions = || counted.on(node).map(|one| (one.taken as f64 / one.there as f64).min(1.0));
+                ((1.0 - deviation(fractions)) * MAX_SCORE as f64) as i64
+            })
+        })
     }
+}
+
+/// The standard deviation.
+fn deviation<I: Iterator<Item = f64>>(values: impl Fn() -> I) -> f64 {
+    let (sum, count) = values().fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    if count == 0.0 {
+        return 0.0;
+    }
+    let mean = sum / count;
+    (values().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count).sqrt()
 }
 
 #[cfg(test)]

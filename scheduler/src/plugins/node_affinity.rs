@@ -1,6 +1,6 @@
 //! NodeAffinity: `spec.nodeSelector` and required affinity must match the node; preferred affinity adds to its score.
 
-use k8s_openapi::api::core::v1::NodeSelectorTerm;
+use k8s_openapi::api::core::v1::{NodeAffinity as Affinity, NodeSelectorTerm};
 use mini_api::node_selector::{NAME_FIELD, Subject, any_matches, term_matches};
 
 use crate::{
@@ -20,11 +20,14 @@ impl Plugin for NodeAffinity {
     }
 
     fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
-        let wants = &case.pod.wants;
-        if wants.selector.is_empty() && wants.required.is_none() {
+        let (wants, added) = (&case.pod.wants, added(case).and_then(|added| added.required_during_scheduling_ignored_during_execution.as_ref()));
+        if wants.selector.is_empty() && wants.required.is_none() && added.is_none() {
             return Filter::Nothing;
         }
         let look = move |node: NodeRef<'_>| {
+            if added.is_some_and(|added| !any_matches(&added.node_selector_terms, subject(node.info()))) {
+                return Err(Refusal::unresolvable("node(s) didn't match scheduler-enforced node affinity"));
+            }
             if wants.allow(node.info()) {
                 return Ok(());
             }
@@ -55,13 +58,19 @@ impl Plugin for NodeAffinity {
 
     /// The weights of the preferences that match.
     fn score<'c>(&self, case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
-        let preferred = &case.pod.wants.preferred;
+        let added = added(case).and_then(|added| added.preferred_during_scheduling_ignored_during_execution.as_deref());
+        let preferred = [case.pod.wants.preferred.as_slice(), added.unwrap_or_default()];
         let sum = move |node: NodeRef<'_>| {
-            let matching = preferred.iter().filter(|preferred| term_matches(&preferred.preference, subject(node.info())));
+            let matching = preferred.into_iter().flatten().filter(|preferred| term_matches(&preferred.preference, subject(node.info())));
             matching.map(|preferred| i64::from(preferred.weight)).sum()
         };
-        (!preferred.is_empty()).then(|| Score::scaled(sum, false))
+        preferred.iter().any(|preferred| !preferred.is_empty()).then(|| Score::scaled(sum, false))
     }
+}
+
+/// What the profile demands of nodes for all pods.
+fn added(case: Case<'_>) -> Option<&Affinity> {
+    case.profile.args.added_affinity.as_ref()
 }
 
 impl Wants {
@@ -98,10 +107,13 @@ fn subject(node: &NodeInfo) -> Subject<'_> {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1::{NodeSelectorRequirement, PreferredSchedulingTerm};
+    use k8s_openapi::api::core::v1::{NodeSelector, NodeSelectorRequirement, PreferredSchedulingTerm};
 
     use super::*;
-    use crate::framework::testing::{cluster, node, pod, refusal, score};
+    use crate::{
+        framework::testing::{cluster, node, pod, refusal, score},
+        profile::{PluginArgs, Profile},
+    };
 
     fn requirement(key: &str, operator: &str, values: &[&str]) -> NodeSelectorRequirement {
         let values = Some(values.iter().map(|value| (*value).to_owned()).collect());
@@ -154,6 +166,24 @@ mod tests {
             (vec![twice], Some(vec!["b"])),
         ] {
             assert_eq!(super::named(&terms), want);
+        }
+    }
+
+    #[test]
+    fn a_profile_can_demand_and_prefer_more() {
+        let in_zone = |zone: &str| labels(&[requirement("zone", "In", &[zone])]);
+        let affinity = |zone: &str| Affinity {
+            required_during_scheduling_ignored_during_execution: Some(NodeSelector { node_selector_terms: vec![in_zone(zone)] }),
+            preferred_during_scheduling_ignored_during_execution: Some(vec![PreferredSchedulingTerm { weight: 7, preference: in_zone(zone) }]),
+        };
+        let (pod, cluster) = (pod("p"), cluster(labelled(), []));
+        for (zone, refused, weight) in [("a", None, 7), ("b", Some("node(s) didn't match scheduler-enforced node affinity"), 0)] {
+            let args = PluginArgs { added_affinity: Some(affinity(zone)), ..PluginArgs::default() };
+            let profile = Profile { args, ..Profile::default() };
+            let case = Case { profile: &profile, ..Case::new(&pod, &cluster) };
+            let answer = PLUGIN.filter(case).look(cluster.nodes.node(0));
+            assert_eq!(answer.err().map(|refusal| refusal.reasons.join(", ")).as_deref(), refused);
+            assert_eq!((PLUGIN.score(case, &[0]).unwrap().look)(cluster.nodes.node(0)), weight);
         }
     }
 

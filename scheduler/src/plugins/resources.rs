@@ -3,9 +3,11 @@
 use mini_api::quantity::{Format, Quantity};
 
 use crate::{
-    amounts::{Amounts, Load},
-    framework::{Case, Change, Filter, MAX_SCORE, Plugin, Reason, Refusal, Score},
+    amounts::Amounts,
+    framework::{Case, Change, Filter, Plugin, Reason, Refusal, Score},
+    profile::FitArgs,
     snapshot::NodeRef,
+    utilization::{self, Counted},
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &NodeResourcesFit;
@@ -18,8 +20,8 @@ impl Plugin for NodeResourcesFit {
     }
 
     fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
-        let wanted = &case.pod.wants.amounts;
-        Filter::each(move |node| fits(wanted, node))
+        let (wanted, args) = (&case.pod.wants.amounts, &case.profile.args.fit);
+        Filter::each(move |node| fits(wanted, args, node))
     }
 
     fn remedy(&self, case: Case<'_>, node: NodeRef<'_>) -> Option<String> {
@@ -50,19 +52,11 @@ impl Plugin for NodeResourcesFit {
         Some(all.join("; ")).filter(|all| !all.is_empty())
     }
 
-    /// Upstream's LeastAllocated: the mean of what stays free of cpu and of memory.
+    /// Which nodes are better, the profile says: by default those of which more stays free.
     fn score<'c>(&self, case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
-        let wanted = case.pod.wants.load;
-        Some(Score::plain(move |node: NodeRef<'_>| {
-            let Load { cpu, memory } = node.load() + wanted;
-            let there = &node.info().allocatable;
-            let free = [(cpu, there.cpu), (memory, there.memory)];
-            let (sum, count) = free.into_iter().filter(|(_, there)| *there > 0).fold((0, 0), |(sum, count), (taken, there)| {
-                let score = if taken > there { 0 } else { scaled(there - taken, there) };
-                (sum + score, count + 1)
-            });
-            if count == 0 { 0 } else { sum / count }
-        }))
+        let args = &case.profile.args.fit;
+        let counted = Counted::weighed(&case.pod.wants, &args.resources);
+        Some(Score::plain(move |node: NodeRef<'_>| utilization::score(&args.strategy, counted.on(node))))
     }
 
     /// A pod that is gone has given room back.
@@ -72,7 +66,7 @@ impl Plugin for NodeResourcesFit {
 }
 
 /// Whether a node has room for a pod.
-fn fits(wanted: &Amounts, node: NodeRef<'_>) -> Result<(), Refusal> {
+fn fits(wanted: &Amounts, args: &FitArgs, node: NodeRef<'_>) -> Result<(), Refusal> {
     let mut refusal = Refusal { reasons: Vec::new(), resolvable: true };
     let (taken, there) = (node.requested(), &node.info().allocatable);
         if taken.pods + wanted.pods > there.pods {
@@ -83,7 +77,8 @@ fn fits(wanted: &Amounts, node: NodeRef<'_>) -> Result<(), Refusal> {
             ("memory", wanted.memory, taken.memory, there.memory),
             ("ephemeral-storage", wanted.ephemeral_storage, taken.ephemeral_storage, there.ephemeral_storage),
         ];
-        let extended = wanted.extended.iter().map(|(name, wanted)| (&**name, *wanted, taken.of_extended(name), there.of_extended(name)));
+        let looked_at = wanted.extended.iter().filter(|(name, _)| !args.ignores(name));
+        let extended = looked_at.map(|(name, wanted)| (&**name, *wanted, taken.of_extended(name), there.of_extended(name)));
         for (name, wanted, taken, there) in fixed.into_iter().chain(extended) {
             if wanted > 0 && wanted > there - taken {
                 refusal.reasons.push(insufficient(name));
@@ -103,17 +98,14 @@ fn insufficient(name: &str) -> Reason {
     }
 }
 
-/// `part` of `whole`, as a score. Bytes times the scale would overflow 64 bits for nodes beyond 80 TiB, and wider divisions are slow.
-fn scaled(part: i64, whole: i64) -> i64 {
-    (part as f64 * MAX_SCORE as f64 / whole as f64) as i64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
+        amounts::Load,
         framework::testing::{cluster, node, pod, refusal, score},
         pod::PodInfo,
+        profile::{PluginArgs, Profile},
     };
 
     fn wanting(name: &str, cpu: i64, memory: i64) -> PodInfo {
@@ -137,7 +129,7 @@ mod tests {
         ] {
             let pod = wanting("p", cpu, memory);
             assert_eq!(refusal(PLUGIN, &pod, &busy), want);
-            let refused = fits(&pod.wants.amounts, busy.nodes.node(0)).err();
+            let refused = fits(&pod.wants.amounts, &FitArgs::default(), busy.nodes.node(0)).err();
             assert!(refused.is_none_or(|refusal| refusal.resolvable == resolvable), "{cpu} {memory}");
         }
     }
@@ -151,6 +143,20 @@ mod tests {
         pod.wants.amounts.extended = vec![("nvidia.com/gpu".into(), 1)];
         let want = "Too many pods, Insufficient ephemeral-storage, Insufficient nvidia.com/gpu";
         assert_eq!(refusal(PLUGIN, &pod, &cluster(small, [wanting("a", 0, 0)])), want);
+    }
+
+    #[test]
+    fn a_profile_can_have_resources_ignored() {
+        let profile = Profile { args: PluginArgs { fit: ignoring("nvidia.com"), ..PluginArgs::default() }, ..Profile::default() };
+        let (cluster, mut pod) = (cluster(node("n"), []), pod("p"));
+        pod.wants.amounts.extended = vec![("nvidia.com/gpu".into(), 1)];
+        let case = Case { profile: &profile, ..Case::new(&pod, &cluster) };
+        assert!(PLUGIN.filter(case).look(cluster.nodes.node(0)).is_ok());
+        assert_eq!(refusal(PLUGIN, &pod, &cluster), "Insufficient nvidia.com/gpu");
+    }
+
+    fn ignoring(group: &str) -> FitArgs {
+        FitArgs { ignored_resource_groups: vec![group.into()], ..FitArgs::default() }
     }
 
     #[test]

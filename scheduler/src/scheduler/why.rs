@@ -86,6 +86,7 @@ impl Scheduler {
     /// Looks at all nodes as they are now.
     fn anew(&mut self, pod: &PodInfo) -> Result<Explanation, Unanswered> {
         let profile = profile_of(&self.profiles, pod).ok_or_else(|| Unanswered::NotMine(pod.scheduler.clone()))?;
+        self.cluster.prepare(pod, profile);
         Ok(explain(&mut self.cluster, pod, profile))
     }
 
@@ -166,8 +167,7 @@ mod tests {
         scheduler.apply(Input::Node(Event::InitDone), Duration::ZERO);
         scheduler.apply(Input::Pod(Event::Init), Duration::ZERO);
         scheduler.apply(Input::Pod(Event::InitDone), Duration::ZERO);
-        scheduler.cluster.namespaces.apply(Event::InitDone);
-        scheduler.cluster.budgets.apply(Event::InitDone);
+        scheduler.cluster.complete();
         scheduler
     }
 

@@ -259,7 +259,8 @@ $ kubectl get svc outside headless balanced
 NAME       TYPE           CLUSTER-IP     EXTERNAL-IP   PORT(S)        AGE
 outside    ExternalName   <none>         a.b.c         <none>         7s
 headless   ClusterIP      None           <none>        80/TCP         7s
-balanced   LoadBalancer   10.254.85.77   <pending>     80:31450/TCP   7s
+balanced   LoadBalancer   10.254.85.77   203.0.113.1   80:31450/TCP   7s
+[eventually]
 
 $ kubectl describe svc headless
 Name:                     headless

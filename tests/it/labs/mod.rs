@@ -46,6 +46,10 @@ labs! {
     statefulset
     job
     cronjob
+    replicationcontroller
+    labels
+    services
+    autoscaling
 }
 
 /// The name of a lab's folder.

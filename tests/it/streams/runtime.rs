@@ -16,7 +16,8 @@ use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use mini_daemon::tasks::detach;
 use mini_kubelet::runtime::{
-    ContainerRuntime, Hints, Image, Listing, LogOptions, LogStream, Now, Process, RuntimeError, StartRequest, Stream, simulated::Simulated,
+    Container, ContainerRuntime, Hints, Image, Listing, LogOptions, LogStream, Now, Process, RuntimeError, StartRequest, Stream, Usage,
+    simulated::Simulated,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex, empty, sink},
@@ -128,6 +129,10 @@ impl ContainerRuntime for Scripted {
             }
             _ => self.containers.exec(id, command, tty).await,
         }
+    }
+
+    async fn usage(&self, container: &Container, pod: &Pod) -> Result<Usage, RuntimeError> {
+        self.containers.usage(container, pod).await
     }
 
     async fn dial(&self, address: SocketAddr) -> io::Result<Box<dyn Stream>> {

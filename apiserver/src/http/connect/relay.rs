@@ -37,6 +37,12 @@ pub(super) async fn pass(app: &App, mut leaving: Leaving) -> Result<Response> {
     if let Ok(value) = HeaderValue::from_str(&path) {
         leaving.request.headers_mut().insert("x-forwarded-uri", value);
     }
+    if matches!(leaving.route.to, To::Kubelet(_))
+        && let Ok(node) = HeaderValue::from_str(&leaving.route.node)
+    {
+        // One kubelet may be many nodes: it goes by the name it is called.
+        leaving.request.headers_mut().insert(header::HOST, node);
+    }
     let mut answer = sender.send_request(leaving.request).await.map_err(|error| failed(peer::words(&error)))?;
     strip(answer.headers_mut());
     let hosts = match &leaving.route.to {

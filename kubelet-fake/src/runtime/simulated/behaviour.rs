@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{Container, Pod};
+use mini_api::quantity::{self, Quantity};
 
+use super::Usage;
 use crate::config::duration;
 
 /// What one container does besides running.
@@ -67,6 +69,22 @@ pub(super) fn pull(pod: &Pod) -> PullWish {
     }
 }
 
+/// What an idle container uses.
+const IDLE: Usage = Usage { cpu: 1_000_000, memory: 8 << 20 };
+
+/// What a running container uses, as its pod says now. Nobody uses more than the limit.
+pub(super) fn usage(pod: &Pod, container: &str) -> Usage {
+    let limits = find(pod, container).and_then(|found| found.resources.as_ref()?.limits.as_ref());
+    let used = |resource: &str, unit: f64, idle: u64| {
+        let general = || pod.metadata.annotations.as_ref()?.get(&format!("mini.dev/{resource}")).map(String::as_str);
+        let wish = annotation(pod, resource, container).or_else(general).and_then(|text| Quantity::parse(text).ok());
+        let count = |quantity: Quantity| (quantity.as_f64() * unit) as u64;
+        let limit = limits.and_then(|limits| limits.get(resource)).map(|limit| count(quantity::of(limit)));
+        wish.map_or(idle, count).min(limit.unwrap_or(u64::MAX))
+    };
+    Usage { cpu: used("cpu", 1e9, IDLE.cpu), memory: used("memory", 1.0, IDLE.memory) }
+}
+
 fn annotation<'a>(pod: &'a Pod, what: &str, container: &str) -> Option<&'a str> {
     // Most pods have none: no key is built for them.
     let annotations = pod.metadata.annotations.as_ref().filter(|annotations| !annotations.is_empty())?;
@@ -116,5 +134,27 @@ mod tests {
         assert_eq!(behaviour(serde_json::json!({ "mini.dev/exit-after.c": "2s" })).ends, Some((Duration::from_secs(2), 0)));
         assert_eq!(behaviour(serde_json::json!({ "mini.dev/exit-after.c": "soon" })).ends, None);
         assert!(behaviour(serde_json::json!({ "mini.dev/ignore-sigterm.c": "true" })).ignores_sigterm);
+    }
+
+    #[test]
+    fn usage_is_what_the_pod_says_now() {
+        let used = |annotations: serde_json::Value| {
+            let pod = serde_json::from_value(serde_json::json!({
+                "metadata": { "annotations": annotations },
+                "spec": { "containers": [{ "name": "c", "resources": { "limits": { "cpu": "300m" } } }] },
+            }));
+            usage(&pod.unwrap(), "c")
+        };
+        assert_eq!(used(serde_json::json!({})), IDLE);
+        assert_eq!(
+            used(serde_json::json!({ "mini.dev/cpu": "250m", "mini.dev/memory": "64Mi" })),
+            Usage { cpu: 250_000_000, memory: 64 << 20 }
+        );
+        assert_eq!(
+            used(serde_json::json!({ "mini.dev/cpu": "1m", "mini.dev/cpu.c": "2" })).cpu,
+            300_000_000,
+            "its own, and no more than its limit"
+        );
+        assert_eq!(used(serde_json::json!({ "mini.dev/cpu": "much" })), IDLE);
     }
 }

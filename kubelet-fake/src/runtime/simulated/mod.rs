@@ -7,10 +7,14 @@
 //! | `mini.dev/exit-after.<c>: "5s"` | it ends by itself after that time, with code 0 unless the next line says otherwise |
 //! | `mini.dev/exit-code.<c>: "1"` | the code it ends with; without `exit-after` it ends at once |
 //! | `mini.dev/ignore-sigterm.<c>: "true"` | it runs on until the grace period is over and ends with 137 |
+//! | `mini.dev/cpu.<c>: "250m"` | the CPU it uses, at most its limit; may be changed while it runs |
+//! | `mini.dev/memory.<c>: "64Mi"` | the same of memory |
+//! | `mini.dev/cpu`, `mini.dev/memory` | the same of every container of the pod that has none of its own |
 //! | `mini.dev/pull-seconds: "30"` | what a pull of the pod's images takes, instead of the flag's time |
 //! | `mini.dev/image-missing: "true"` | the pod's images cannot be found |
 //!
-//! Without annotations `echo`, `date`, `true`, `false` and `sleep` end as they do anywhere; other programs run on.
+//! Without annotations `echo`, `date`, `true`, `false` and `sleep` end as they do anywhere; other programs run on. A container of
+//! whose usage nothing is said is idle: it uses a thousandth of a core and 8 MiB.
 //!
 //! Images exist, unless their tag is `no-such-tag` or their repository begins with `nosuch/`. A container costs a
 //! table entry; only one that ends by itself costs a timer.
@@ -41,7 +45,7 @@ use tokio_util::io::StreamReader;
 use self::behaviour::Behaviour;
 use super::{
     Container, ContainerRuntime, Exit, Hints, Image, Images, Listing, LogOptions, LogStream, Now, Process, RuntimeError, StartRequest,
-    State, Stream,
+    State, Stream, Usage,
 };
 
 /// Asking the registry whether an image that is present is the latest takes this part of a pull.
@@ -275,6 +279,10 @@ impl ContainerRuntime for Simulated {
             resize: watch::Sender::default(),
             exit: async { Ok(0) }.boxed(),
         })
+    }
+
+    async fn usage(&self, container: &Container, pod: &Pod) -> Result<Usage, RuntimeError> {
+        self.shared.running(&container.id).map(|()| behaviour::usage(pod, &container.name))
     }
 
     async fn dial(&self, _address: SocketAddr) -> io::Result<Box<dyn Stream>> {

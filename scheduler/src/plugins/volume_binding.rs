@@ -1,0 +1,144 @@
+//! VolumeBinding: a pod goes only where all its claims have, or would get, a volume that the node reaches.
+
+use mini_api::{node_selector::Subject, volume};
+
+use crate::{
+    cluster::Kind,
+    framework::{Case, Change, Filter, Plugin, Reason, Refusal},
+    snapshot::NodeRef,
+    storage::{Claims, provisions, reaches, volumes},
+};
+
+pub(super) const PLUGIN: &dyn Plugin = &VolumeBinding;
+
+const CONFLICT: &str = "node(s) had volume node affinity conflict";
+const NO_VOLUMES: &str = "node(s) didn't find available persistent volumes to bind";
+const GONE: &str = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
+
+struct VolumeBinding;
+
+impl Plugin for VolumeBinding {
+    fn name(&self) -> &'static str {
+        "VolumeBinding"
+    }
+
+    fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
+        if case.pod.wants.claims.is_empty() {
+            return Filter::Nothing;
+        }
+        let claims = match Claims::of(case) {
+            Ok(claims) => claims,
+            Err(why) => return Filter::All(Refusal::unresolvable(why)),
+        };
+        let storage = &case.cluster.storage;
+        let bound: Vec<_> = claims.bound.iter().map(|claim| storage.volumes.get("", volume::volume_name(claim))).collect();
+        let free = if claims.waiting.is_empty() { Vec::new() } else { volumes(storage) };
+        Filter::each(move |node: NodeRef<'_>| {
+            let node = Subject { name: &node.info().name, labels: &node.info().labels };
+            let mut reasons: Vec<Reason> = Vec::new();
+            if bound.iter().flatten().any(|volume| !reaches(node, &volume.0)) {
+                reasons.push(CONFLICT.into());
+            }
+            if provisions(&claims.waiting, &free, node).is_none() {
+                reasons.push(NO_VOLUMES.into());
+            }
+            if bound.iter().any(Option::is_none) {
+                reasons.push(GONE.into());
+            }
+            if reasons.is_empty() { Ok(()) } else { Err(Refusal { reasons, resolvable: false }) }
+        })
+    }
+
+    fn minds(&self, change: Change<'_>) -> bool {
+        matches!(change, Change::Node(_) | Change::Other(Kind::Storage))
+    }
+
+    fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
+        match (self.filter(case), change) {
+            (Filter::All(_), _) => false,
+            (filter, Change::Node(node)) => filter.look(node).is_ok(),
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::{
+        core::v1::{PersistentVolume, PersistentVolumeClaim},
+        storage::v1::StorageClass,
+    };
+    use kube::runtime::watcher::Event;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        cluster::Cluster,
+        framework::testing::{cluster, node, pod, refusal},
+        storage::{PodClaim, Stored, on_hostname},
+    };
+
+    fn claim(volume: &str, class: &str) -> Stored<PersistentVolumeClaim> {
+        let annotations = if volume.is_empty() { json!({}) } else { json!({"pv.kubernetes.io/bind-completed": "yes"}) };
+        let spec = json!({
+            "volumeName": volume, "storageClassName": class, "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}
+        });
+        let metadata = json!({"name": "x", "namespace": "default", "uid": "u", "annotations": annotations});
+        Stored(serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap())
+    }
+
+    fn volume(hostname: &str, class: &str) -> Stored<PersistentVolume> {
+        let affinity = json!({"required": {"nodeSelectorTerms": on_hostname(hostname)}});
+        let spec = json!({
+            "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": class, "nodeAffinity": affinity
+        });
+        Stored(serde_json::from_value(json!({"metadata": {"name": "v"}, "spec": spec, "status": {"phase": "Available"}})).unwrap())
+    }
+
+    fn class(more: Value) -> Stored<StorageClass> {
+        let mut whole = json!({"metadata": {"name": "c"}, "volumeBindingMode": "WaitForFirstConsumer", "provisioner": "p"});
+        let Value::Object(more) = more else { unreachable!() };
+        more.into_iter().for_each(|(field, value)| whole[field] = value);
+        Stored(serde_json::from_value(whole).unwrap())
+    }
+
+    /// What is said of the node `n`, whose hostname is `n`.
+    fn said(claim: Option<Stored<PersistentVolumeClaim>>, volume: Option<Stored<PersistentVolume>>, class: Option<Stored<StorageClass>>) -> String {
+        let mut one = node("n");
+        one.labels = [("kubernetes.io/hostname".to_owned(), "n".to_owned())].into();
+        let mut cluster: Cluster = cluster(one, []);
+        claim.map(|claim| cluster.storage.claims.apply(Event::Apply(claim)));
+        volume.map(|volume| cluster.storage.volumes.apply(Event::Apply(volume)));
+        class.map(|class| cluster.storage.classes.apply(Event::Apply(class)));
+        let mut pod = pod("p");
+        pod.wants.claims = vec![PodClaim { name: "x".to_owned(), ephemeral: false }];
+        refusal(PLUGIN, &pod, &cluster)
+    }
+
+    #[test]
+    fn what_stands_in_the_way() {
+        let by_hand = || class(json!({"provisioner": "kubernetes.io/no-provisioner"}));
+        let in_zone = || class(json!({"allowedTopologies": [{"matchLabelExpressions": [{"key": "zone", "values": ["a"]}]}]}));
+        let chosen = |node: &str| {
+            let mut claim = claim("", "c");
+            claim.0.metadata.annotations = Some([("volume.kubernetes.io/selected-node".to_owned(), node.to_owned())].into());
+            claim
+        };
+        for (claim, volume, class, wanted) in [
+            (None, None, None, "persistentvolumeclaim \"x\" not found"),
+            (Some(claim("", "")), None, None, "pod has unbound immediate PersistentVolumeClaims"),
+            (Some(claim("v", "")), Some(volume("n", "")), None, ""),
+            (Some(claim("v", "")), Some(volume("other", "")), None, CONFLICT),
+            (Some(claim("v", "")), None, None, GONE),
+            (Some(claim("", "c")), None, Some(class(json!({}))), ""),
+            (Some(claim("", "c")), None, Some(in_zone()), NO_VOLUMES),
+            (Some(claim("", "c")), None, Some(by_hand()), NO_VOLUMES),
+            (Some(claim("", "c")), Some(volume("n", "c")), Some(by_hand()), ""),
+            (Some(claim("", "c")), Some(volume("other", "c")), Some(by_hand()), NO_VOLUMES),
+            (Some(chosen("n")), None, Some(class(json!({}))), ""),
+            (Some(chosen("other")), None, Some(class(json!({}))), NO_VOLUMES),
+        ] {
+            assert_eq!(said(claim.clone(), volume, class), wanted, "{claim:?}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! VolumeRestrictions: what only one pod may use has only one pod that uses it.
+
+use crate::{
+    cluster::Kind,
+    framework::{Case, Change, Filter, Plugin, Refusal},
+    pod::PodInfo,
+};
+
+pub(super) const PLUGIN: &dyn Plugin = &VolumeRestrictions;
+
+const CONFLICT: &str = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode";
+
+struct VolumeRestrictions;
+
+/// Whether a pod uses the claim of this name.
+fn uses(pod: &PodInfo, namespace: &str, claim: &str) -> bool {
+    pod.namespace == namespace && pod.wants.claims.iter().any(|used| used.name == claim)
+}
+
+impl Plugin for VolumeRestrictions {
+    fn name(&self) -> &'static str {
+        "VolumeRestrictions"
+    }
+
+    fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
+        let (pod, cluster) = (case.pod, case.cluster);
+        let for_one = |name: &str| {
+            let claim = cluster.storage.claims.get(&pod.namespace, name);
+            let modes = claim.and_then(|claim| claim.0.spec.as_ref()?.access_modes.as_ref());
+            modes.is_some_and(|modes| modes.iter().any(|mode| mode == "ReadWriteOncePod"))
+        };
+        let mine: Vec<&str> = pod.wants.claims.iter().map(|claim| claim.name.as_str()).filter(|name| for_one(name)).collect();
+        if mine.is_empty() {
+            return Filter::Nothing;
+        }
+        let others = (0..cluster.nodes.len()).flat_map(|row| cluster.nodes.node(row).pods());
+        let is_used = others.into_iter().any(|other| mine.iter().any(|claim| uses(other, &pod.namespace, claim)));
+        if !is_used {
+            return Filter::Nothing;
+        }
+        Filter::each(|_| Err(Refusal::resolvable(CONFLICT)))
+    }
+
+    fn minds(&self, change: Change<'_>) -> bool {
+        matches!(change, Change::Node(_) | Change::PodGone(..) | Change::Other(Kind::Storage))
+    }
+
+    fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
+        match change {
+            Change::PodGone(_, gone) => case.pod.wants.claims.iter().any(|claim| uses(gone, &case.pod.namespace, &claim.name)),
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        framework::testing::{cluster, node, pod, refusal},
+        storage::{PodClaim, Stored},
+    };
+
+    #[test]
+    fn one_pod_alone() {
+        let claiming = |name: &str| {
+            let mut pod = pod(name);
+            pod.wants.claims = vec![PodClaim { name: "x".to_owned(), ephemeral: false }];
+            pod
+        };
+        for (mode, other, wanted) in [
+            ("ReadWriteOncePod", claiming("other"), CONFLICT),
+            ("ReadWriteOncePod", pod("other"), ""),
+            ("ReadWriteOnce", claiming("other"), ""),
+            ("ReadWriteOncePod", PodInfo { namespace: "elsewhere".to_owned(), ..claiming("other") }, ""),
+        ] {
+            let mut cluster = cluster(node("n"), [other]);
+            let claim = json!({"metadata": {"name": "x", "namespace": "default"}, "spec": {"accessModes": [mode]}});
+            cluster.storage.claims.apply(Event::Apply(Stored(serde_json::from_value(claim).unwrap())));
+            assert_eq!(refusal(PLUGIN, &claiming("p"), &cluster), wanted, "{mode}");
+        }
+    }
+}
