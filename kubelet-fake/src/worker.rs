@@ -8,7 +8,7 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use futures::{StreamExt, stream::FuturesUnordered};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use mini_daemon::events::{self, Recorder};
 use tokio::{
@@ -31,6 +31,8 @@ use crate::{
 const SWEEP: Duration = Duration::from_secs(60);
 /// When a pod that got no IP is tried again.
 const NETWORK_RETRY: SignedDuration = SignedDuration::from_secs(10);
+/// For how long a node must lack what a pod selects it by before that is believed.
+const DOUBT: SignedDuration = SignedDuration::from_secs(1);
 /// The longest sleep without a look at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -82,6 +84,8 @@ struct Entry {
     gone: bool,
     /// The last list it was in.
     listed: u64,
+    /// Since when its node seems not to be what it wants.
+    doubted: Option<Timestamp>,
 }
 
 /// The loop's state.
@@ -190,7 +194,7 @@ impl Worker {
         let pod = Arc::new(pod);
         let Some(entry) = self.pods.get_mut(&uid) else {
             tracing::debug!(pod = name.1, namespace = name.0, %node, "pod is new here");
-            let entry = Entry { pod, node, known: None, job: None, again: false, gone: false, listed: self.lists };
+            let entry = Entry { pod, node, known: None, job: None, again: false, gone: false, listed: self.lists, doubted: None };
             self.pods.insert(uid.clone(), entry);
             self.names.insert(name, uid.clone());
             self.look(&uid);
@@ -262,7 +266,11 @@ impl Worker {
                 let remarks: Vec<_> = outcomes.into_iter().flat_map(|outcome| memory.learn(outcome, now)).collect();
                 self.say(&uid, &remarks);
             }
-            (Ok(listing), None) => self.admit(&uid, listing),
+            (Ok(listing), None) => {
+                if !self.admit(&uid, listing) {
+                    return;
+                }
+            }
             (Err(error), _) => {
                 tracing::warn!(pod = %uid, %error, "the container runtime does not answer");
                 self.timers.set(&uid, Some((self.links.now)() + NETWORK_RETRY));
@@ -272,10 +280,10 @@ impl Worker {
         if again { self.look(&uid) } else { self.step(&uid) }
     }
 
-    /// The first look at a pod has ended: take it in.
-    fn admit(&mut self, uid: &Uid, listing: Listing) {
-        let Some(entry) = self.pods.get_mut(uid) else { return };
-        let Some(slot) = self.nodes.get_mut(&entry.node) else { return };
+    /// The first look at a pod has ended: take it in. Says whether that is settled.
+    fn admit(&mut self, uid: &Uid, listing: Listing) -> bool {
+        let Some(entry) = self.pods.get_mut(uid) else { return true };
+        let Some(slot) = self.nodes.get_mut(&entry.node) else { return true };
         let mut memory = Memory::adopt(&entry.pod, &listing);
         let mut refused = None;
         if !pod::is_over(&memory.told) && !entry.gone {
@@ -283,6 +291,13 @@ impl Worker {
             let accepted = memory.told.start_time.is_some();
             match admission::admit(&entry.pod, &slot.node, slot.used()) {
                 Err(verdict) if !accepted && entry.pod.metadata.deletion_timestamp.is_none() => {
+                    // The scheduler may know the node's labels earlier: pods and nodes come by different watches.
+                    let now = (self.links.now)();
+                    let believed = now >= *entry.doubted.get_or_insert(now) + DOUBT;
+                    if verdict.reason == admission::NODE_AFFINITY && !believed {
+                        self.timers.set(uid, Some(now + DOUBT / 4));
+                        return false;
+                    }
                     refused = Some(Remark::pod(true, verdict.reason.clone(), &verdict.message));
                     let message = format!("Pod was rejected: {}", verdict.message);
                     memory.verdict = Some(pod::Verdict { message, ..verdict });
@@ -292,6 +307,7 @@ impl Worker {
         }
         entry.known = Some((memory, listing));
         self.say(uid, refused.as_slice());
+        true
     }
 
     /// Decides what to do next with a pod, and has it done.
@@ -398,7 +414,8 @@ impl Worker {
             if !self.pods.contains_key(&uid) && self.complete {
                 let mut pod = Pod::default();
                 pod.metadata.uid = Some(uid.to_string());
-                let entry = Entry { pod: Arc::new(pod), node, known: None, job: None, again: false, gone: true, listed: self.lists };
+                let entry =
+                    Entry { pod: Arc::new(pod), node, known: None, job: None, again: false, gone: true, listed: self.lists, doubted: None };
                 self.pods.insert(uid.clone(), entry);
             }
             self.look(&uid);

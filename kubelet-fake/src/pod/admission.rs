@@ -17,6 +17,9 @@ use super::Verdict;
 /// Amounts of resources by name, `pods` among them. CPU counts in thousandths, all else in units.
 pub(crate) type Amounts = BTreeMap<String, i64>;
 
+/// The predicate of a pod's node selector and affinity.
+pub(crate) const NODE_AFFINITY: &str = "NodeAffinity";
+
 /// What a pod takes from its node.
 pub(crate) fn requests(pod: &Pod) -> Amounts {
     let mut amounts: Amounts = pod
@@ -47,7 +50,7 @@ pub(crate) fn admit(pod: &Pod, node: &Node, used: &Amounts) -> Result<(), Verdic
         }
     }
     if !selected(spec, node) {
-        return Err(predicate("NodeAffinity", "node(s) didn't match Pod's node affinity/selector"));
+        return Err(predicate(NODE_AFFINITY, "node(s) didn't match Pod's node affinity/selector"));
     }
     let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
     let tolerations = spec.tolerations.as_deref().unwrap_or_default();

@@ -18,6 +18,7 @@ struct World {
     words: mpsc::UnboundedReceiver<Word>,
     events: Arc<Mutex<Vec<Event>>>,
     runtime: Simulated,
+    node: Node,
     _tasks: Tasks,
 }
 
@@ -51,8 +52,8 @@ fn world() -> World {
     let recorder = Recorder::new(client, "kubelet", None, &mut tasks);
     let links = Links { runtime: Arc::new(runtime.clone()), words, recorder, now };
     let token = tasks.token();
-    tasks.spawn("worker", Worker::new(links, [(facts, node)]).run(inbox, hinted, token));
-    World { messages, words: said, events, runtime, _tasks: tasks }
+    tasks.spawn("worker", Worker::new(links, [(facts, node.clone())]).run(inbox, hinted, token));
+    World { messages, words: said, events, runtime, node, _tasks: tasks }
 }
 
 fn pod(name: &str, more: Value) -> Pod {
@@ -163,6 +164,23 @@ async fn a_crash_loop_runs_on_virtual_time() {
     let words = world.words();
     assert_eq!(words.last().map(String::as_str), Some("crash Running CrashLoopBackOff x3"), "{words:?}");
     assert_eq!(world.containers().await, 2, "the one that ended last and the one before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_of_a_node_may_come_after_the_pod_that_wants_it() {
+    let mut world = world();
+    let wants = |disk: &str| json!({ "spec": { "nodeSelector": { "disktype": disk } } });
+    world.apply(&pod("early", wants("ssd"))).await;
+    world.apply(&pod("never", wants("tape"))).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert!(world.words().is_empty());
+    let mut node: Node = serde_json::from_value(json!({ "metadata": { "name": "n", "labels": { "disktype": "ssd" } } })).unwrap();
+    node.status = Some(world.node.status.clone().unwrap());
+    world.tell(Message::Node(Box::new(node))).await;
+    world.pass(2).await;
+    let words = world.words();
+    assert!(words.contains(&"early Running Running x0".to_owned()), "{words:?}");
+    assert!(words.contains(&"never Failed NodeAffinity".to_owned()), "{words:?}");
 }
 
 #[tokio::test(start_paused = true)]
