@@ -53,13 +53,15 @@ pub(crate) struct Call<'a> {
 impl Server {
     /// Reads the configuration; nothing is sent yet. Also gives the namespace the configuration prefers.
     pub(crate) async fn new(source: Source) -> Result<(Self, String)> {
-        let config = match source {
+        let mut config = match source {
             Source::Url(url) => {
                 let url = if url.contains("://") { url } else { format!("http://{url}") };
                 Config::new(url.parse().map_err(|error| usage(format!("--server {url:?} is no URL: {error}")))?)
             }
             Source::File(file, context) => from_file(&file, context).await?,
         };
+        // A person waits: what cannot be done now is told now, as kubectl does.
+        config.default_retry = false;
         let address = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let namespace = config.default_namespace.clone();
         let client = mini_daemon::connect::client(config, "mini-ctl").map_err(|error| usage(format!("{error:#}")))?;

@@ -148,6 +148,7 @@ async fn a_failure_that_is_hopeless_ends_the_job() {
     made(&http, JOBS, &sum(&json!({ "completions": 3, "parallelism": 3, "podFailurePolicy": { "rules": rules } }))).await;
     let pods = until_active(&http, 3).await;
     end(&http, &pods[0], 3).await;
+    until_active(&http, 3).await;
     until(&http, SUM, json!({ "active": 3, "failed": null })).await;
     end(&http, &pods[1], 42).await;
     let status = until_it_is(&http, "Failed ").await;

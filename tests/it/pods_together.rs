@@ -16,6 +16,9 @@ async fn scheduled() -> (Cluster, Http) {
     let options = Options { controllers: None, kubelet: None, ..Options::default() };
     let cluster = options.start().await.expect("it starts");
     let http = Http::new(cluster.address());
+    // No controller makes the account that pods need.
+    let account = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "default" } });
+    made(&http, "/api/v1/namespaces/default/serviceaccounts", &account).await;
     for name in ["a1", "a2", "b1"] {
         let room = json!({ "cpu": "4", "memory": "8Gi", "pods": "110" });
         let labels = json!({ HOSTNAME: name, ZONE: &name[..1] });

@@ -44,16 +44,13 @@ const DIFFERS: &[(&str, &str)] = &[
     ("tables: table Event in the other version", EVENTS),
     ("tables: table EndpointSlice", CHANCE),
     ("tables: table ResourceQuota", CHANCE),
+    ("tables: table Pod", CHANCE),
     ("writes: patch unknown field strict", QUOTED),
     // To come.
     ("kinds: create SelfSubjectReview ", "nobody is authenticated yet"),
     ("tables: table ClusterRole", RBAC),
     ("tables: table ClusterRoleBinding", RBAC),
-    ("tables: table PersistentVolume", VOLUMES),
-    ("tables: table PersistentVolumeClaim", VOLUMES),
-    ("tables: table StatefulSet", VOLUMES),
     ("tables: table DaemonSet", "upstream counts its templates in a field, which is an annotation only where the whole object is shown"),
-    ("tables: table Pod", WORKLOADS),
 ];
 /// What may differ and need not: controllers are faster or slower than the recorder's.
 const CHANCE: &str =
@@ -67,10 +64,6 @@ const OLD_VERSIONS: &str = "versions that upstream has dropped are shown, or kub
 const EVENTS: &str = "what the first of so many Events are is decided by who is fastest";
 /// See [`DIFFERS`].
 const RBAC: &str = "there are no roles yet, for whoever asks may do everything";
-/// See [`DIFFERS`].
-const VOLUMES: &str = "no controller binds and protects volumes and claims yet";
-/// See [`DIFFERS`].
-const WORKLOADS: &str = "which pods there are hangs on what volumes make of them";
 
 /// Where our answer differs from upstream's, if it does. What is read may take a while to become so.
 async fn differs(http: &Http, mask: &Mask, told: &mut Told, case: &Case) -> Option<String> {

@@ -117,7 +117,7 @@ async fn pods_go_where_their_volumes_are() {
     let cluster = Options::default().start().await.expect("it starts");
     let http = Http::new(cluster.address());
     made(&http, PODS, &pod("early", "none")).await;
-    told(&http, "early", "FailedScheduling", "0/3 nodes are available: persistentvolumeclaim \"none\" not found.").await;
+    told(&http, "early", "FailedScheduling", "0/3 nodes are available: persistentvolumeclaim \"none\" not found. not found").await;
     made(&http, CLAIMS, &claim("none", &json!({ "storageClassName": "" }))).await;
     told(&http, "early", "FailedScheduling", "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.").await;
 

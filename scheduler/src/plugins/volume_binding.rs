@@ -55,6 +55,8 @@ impl Plugin for VolumeBinding {
 
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
         match (self.filter(case), change) {
+            // It may have to be told something else now, such as that its claim is there and not bound.
+            (Filter::All(_), Change::Other(_)) => true,
             (Filter::All(_), _) => false,
             (filter, Change::Node(node)) => filter.look(node).is_ok(),
             _ => true,

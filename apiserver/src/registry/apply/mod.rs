@@ -77,11 +77,27 @@ pub fn apply(
     others.iter_mut().for_each(|owner| owner.lose(&changed, &removed));
     let mut entries: Vec<Entry> = others.into_iter().filter(|owner| !owner.set.is_empty()).map(|owner| owner.entry).collect();
     if !wanted.is_empty() {
-        let same = last.filter(|last| last.set == wanted && changed.is_empty() && removed.is_empty());
+        let same =
+            last.filter(|last| last.set == wanted && removed.is_empty() && (changed.is_empty() || says_the_same(schema, live, &object)));
         entries.push(mine(&wanted, who, same.and_then(|last| last.entry.time), now));
     }
     entries.sort_by(managed::order);
     Ok(Applied { object, entries })
+}
+
+/// Whether an object differs from what is there in nulls only, which say as much as nothing.
+fn says_the_same(schema: &Schema, live: &Value, object: &Value) -> bool {
+    let mut said = object.clone();
+    drop_new_nulls(&mut said, live);
+    compare(schema, Some(live), &said).changed.difference(&managed::NOBODYS).is_empty()
+}
+
+/// Removes the nulls of fields that are not there.
+fn drop_new_nulls(object: &mut Value, live: &Value) {
+    if let (Value::Object(object), Value::Object(live)) = (object, live) {
+        object.retain(|field, value| !value.is_null() || live.contains_key(field));
+        object.iter_mut().for_each(|(field, value)| live.get(field).into_iter().for_each(|live| drop_new_nulls(value, live)));
+    }
 }
 
 /// The applier's own entry. Its time is that of the last apply that meant something.

@@ -142,3 +142,18 @@ fn two_items_of_one_key_are_found() {
     let found = duplicate(&Schema::of::<Pod>(), &twice);
     assert_eq!(found.as_deref(), Some(".spec.containers: duplicate entries for key [name=\"c\"]"));
 }
+
+#[test]
+fn nulls_that_are_not_kept_are_no_news() {
+    let (schema, config) = (Schema::of::<ConfigMap>(), json!({ "data": { "a": "1" }, "immutable": null }));
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let apply_at = |live: &Value, entries: &[Entry], second| {
+        apply(&schema, live, &config, entries, &who("alice"), false, at(second)).map_err(|conflicts| conflicts.to_string()).unwrap()
+    };
+    let first = apply_at(&json!({}), &[], 1);
+    // The object is stored without its nulls.
+    let again = apply_at(&data(&json!({ "a": "1" })), &first.entries, 2);
+    assert_eq!(again.entries[0].time, first.entries[0].time);
+    let other = apply_at(&data(&json!({ "a": "2" })), &first.entries, 2);
+    assert_ne!(other.entries[0].time, first.entries[0].time);
+}
