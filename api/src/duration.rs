@@ -68,6 +68,25 @@ pub fn parse(text: &str) -> Result<Duration, Error> {
     u64::try_from(nanoseconds(text)?).map(Duration::from_nanos).map_err(|_| Error::Negative(text.to_owned()))
 }
 
+/// Writes a duration: `1h0m0s`, `1m30s`, `1.5s`, `203ms`, `0s`.
+#[must_use]
+pub fn text(duration: Duration) -> String {
+    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    match (seconds, nanos) {
+        (0, 1..1_000) => return format!("{nanos}ns"),
+        (0, 1_000..1_000_000) => return format!("{}µs", f64::from(nanos) / 1e3),
+        (0, 1_000_000..) => return format!("{}ms", f64::from(nanos) / 1e6),
+        _ => {}
+    }
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let fraction = if nanos == 0 { String::new() } else { format!(".{nanos:09}").trim_end_matches('0').to_owned() };
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}{fraction}s"),
+        (0, _) => format!("{minutes}m{seconds}{fraction}s"),
+        _ => format!("{hours}h{minutes}m{seconds}{fraction}s"),
+    }
+}
+
 /// A fraction of a unit, in floating point and of no more digits than Go takes, so that it is rounded as Go rounds it.
 fn part(fraction: &str, scale: i128) -> i128 {
     let (mut digits, mut ten) = (0_i64, 1.0);
@@ -114,6 +133,16 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(nanoseconds(text), Ok(want), "{text}");
         }
+    }
+
+    #[test]
+    fn durations_are_written_as_go_writes_them() {
+        for (millis, want) in
+            [(2000, "2s"), (90_000, "1m30s"), (3_600_000, "1h0m0s"), (1500, "1.5s"), (500, "500ms"), (61_250, "1m1.25s"), (0, "0s")]
+        {
+            assert_eq!(text(Duration::from_millis(millis)), want);
+        }
+        assert_eq!([1, 1_500].map(|nanos| text(Duration::from_nanos(nanos))), ["1ns", "1.5µs"]);
     }
 
     #[test]

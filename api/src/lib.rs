@@ -13,11 +13,13 @@
 //! | [`duration`] | a length of time as Go writes it (`1m30s`) |
 //! | [`hash`] | the `pod-template-hash` of a pod template, and the hash of a ControllerRevision |
 //! | [`indexes`] | sets of indexes such as `1,3-5` |
+//! | [`ingress`] | whose an Ingress is |
 //! | [`name`] | which names, keys and values are valid, and what is said if they are not |
 //! | [`node_selector`] | which nodes a pod's selector and node affinity allow |
 //! | [`owner`] | controller owner references |
 //! | [`percent`] | "25%" or 3 of a total (surge, unavailable) |
 //! | [`pod`] | readiness, life cycle, resources, QoS class and the STATUS column of a pod |
+//! | [`proxy`] | what a node's proxy reads from Services and EndpointSlices, and the rules it makes of it |
 //! | [`quantity`] | `resource.Quantity`: exact numbers such as `500m` and `2Gi` |
 //! | [`quota`] | what an object uses of a ResourceQuota, and whether it is within its scopes |
 //! | [`selector`] | label and field selectors: grammar, matching, canonical form |
@@ -31,11 +33,13 @@ pub mod dial;
 pub mod duration;
 pub mod hash;
 pub mod indexes;
+pub mod ingress;
 pub mod name;
 pub mod node_selector;
 pub mod owner;
 pub mod percent;
 pub mod pod;
+pub mod proxy;
 pub mod quantity;
 pub mod quota;
 pub mod selector;

@@ -1,6 +1,6 @@
 //! The components beside the API server, and how they are: asked over HTTP when somebody wants to know, and never remembered.
 
-use std::{future::Future, net::SocketAddr, str::FromStr, time::Duration};
+use std::{future::Future, str::FromStr, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -26,8 +26,8 @@ const STORE: &str = "etcd-0";
 pub struct Component {
     /// Such as `scheduler`.
     pub name: String,
-    /// Where it serves /healthz, and what it has to say besides.
-    pub address: SocketAddr,
+    /// Where it serves /healthz, and what it has to say besides: a host and a port.
+    pub address: String,
 }
 
 impl FromStr for Component {
@@ -36,8 +36,11 @@ impl FromStr for Component {
     /// Reads `NAME=ADDRESS`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, address) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("it must be NAME=ADDRESS")?;
-        let address = address.parse().map_err(|_| format!("{address:?} is no address, such as 127.0.0.1:10259"))?;
-        Ok(Self { name: name.to_owned(), address })
+        let is_one = address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        if !is_one {
+            return Err(format!("{address:?} is no address, such as 127.0.0.1:10259"));
+        }
+        Ok(Self { name: name.to_owned(), address: address.to_owned() })
     }
 }
 
@@ -78,7 +81,7 @@ pub async fn check(components: &[Component], store: impl Future<Output = Result<
 }
 
 async fn ask(component: &Component) -> Checkup {
-    let answer = timeout(PATIENCE, health(component.address)).await.unwrap_or_else(|_| Err(TOO_LATE.to_owned()));
+    let answer = timeout(PATIENCE, health(&component.address)).await.unwrap_or_else(|_| Err(TOO_LATE.to_owned()));
     let (healthy, message) = match answer {
         Ok((200..400, said)) => (true, said),
         Ok((code, _)) => (false, format!("HTTP probe failed with statuscode: {code}")),
@@ -88,8 +91,8 @@ async fn ask(component: &Component) -> Checkup {
 }
 
 /// What /healthz answers there: the code and the body. Or why there is no answer, in Go's words.
-async fn health(address: SocketAddr) -> Result<(u16, String), String> {
-    let (code, body) = fetch(&address.to_string(), &address.to_string(), "/healthz", LONGEST).await?;
+async fn health(address: &str) -> Result<(u16, String), String> {
+    let (code, body) = fetch(address, address, "/healthz", LONGEST).await?;
     Ok((code, String::from_utf8_lossy(&body).into_owned()))
 }
 
@@ -107,6 +110,8 @@ pub(crate) async fn fetch(address: &str, host: &str, path: &str, longest: usize)
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use axum::{Router, http::StatusCode, routing::get};
     use mini_daemon::tasks::detach;
     use tokio::net::TcpListener;
@@ -116,7 +121,8 @@ mod tests {
     #[test]
     fn a_component_is_a_name_and_an_address() {
         let scheduler: Component = "scheduler=127.0.0.1:10259".parse().unwrap();
-        assert_eq!((scheduler.name.as_str(), scheduler.address.port()), ("scheduler", 10259));
+        assert_eq!((scheduler.name.as_str(), scheduler.address.as_str()), ("scheduler", "127.0.0.1:10259"));
+        assert_eq!("scheduler=scheduler:10259".parse::<Component>().unwrap().address, "scheduler:10259");
         for wrong in ["scheduler", "=127.0.0.1:1", "scheduler=10259"] {
             assert!(wrong.parse::<Component>().is_err(), "{wrong}");
         }
@@ -128,7 +134,7 @@ mod tests {
         let sick = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let well = listener.local_addr().unwrap();
-        let at = |name: &str, address| Component { name: name.to_owned(), address };
+        let at = |name: &str, address: SocketAddr| Component { name: name.to_owned(), address: address.to_string() };
         let all = [at("a", nobody), at("a", well), at("a", nobody), at("b", sick.local_addr().unwrap()), at("c", nobody)];
         detach("a", async { axum::serve(listener, Router::new().route("/healthz", get(|| async { "ok" }))).await });
         let failing = Router::new().route("/healthz", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }));

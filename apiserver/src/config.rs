@@ -112,10 +112,10 @@ impl Config {
     }
 
     /// The address the `kubernetes` Service leads to. Endpoints may not be loopback addresses, so a server that listens only
-    /// there has one in the network of the fake nodes.
+    /// there has one in the network of the fake nodes. `usual` is the address from which this machine calls others.
     #[must_use]
-    pub fn advertised(&self, listening: IpAddr) -> String {
-        let own = Some(listening).filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
+    pub fn advertised(&self, listening: IpAddr, usual: Option<IpAddr>) -> String {
+        let own = if listening.is_unspecified() { usual } else { Some(listening) }.filter(|ip| !ip.is_loopback());
         self.advertise_address.or(own).map_or_else(|| "192.168.0.1".to_owned(), |ip| ip.to_string())
     }
 

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, sync::Arc};
 use anyhow::{Context, Result};
 use axum::{body::Body, http::Request, response::Response};
 use futures::future::BoxFuture;
-use mini_daemon::{process::Running, tasks::Tasks};
+use mini_daemon::{connect, process::Running, tasks::Tasks};
 use mini_store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -38,6 +38,9 @@ use crate::{
 
 /// How long a killed predecessor may take to let go of its address.
 const REBIND_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Somewhere else, to learn from where this machine calls others: an address of documentation, to which nothing is sent.
+const ELSEWHERE: &str = "192.0.2.1:9";
 
 /// A server that is ready to be asked, on an address of its own.
 pub struct Server {
@@ -71,7 +74,10 @@ impl Server {
         let tokens = tokens::Tokens::of(&*store).await?;
         let steps = admission::steps(&config.admission);
         let registry = Registry::new(table, cache, store, steps, tokens, config.components.clone());
-        bootstrap::bootstrap(&registry, &config.advertised(address.ip()), address.port()).await.context("create what every cluster has")?;
+        let usual = connect::own_address(ELSEWHERE).await.ok();
+        bootstrap::bootstrap(&registry, &config.advertised(address.ip(), usual), address.port())
+            .await
+            .context("create what every cluster has")?;
         let audit = config.audit_log_path.as_deref().map(|path| {
             let (log, writer) = audit::log(path);
             tasks.spawn("audit log", writer.run());

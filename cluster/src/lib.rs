@@ -227,7 +227,7 @@ impl AdminPort {
     fn tell(&self, name: &str, components: &mut Vec<Component>) {
         if let Some(address) = self.0.as_ref().and_then(|listener| listener.local_addr().ok()) {
             components.retain(|component| component.name != name);
-            components.push(Component { name: name.to_owned(), address });
+            components.push(Component { name: name.to_owned(), address: address.to_string() });
         }
     }
 
@@ -252,7 +252,8 @@ async fn run(mut tasks: Tasks, server: Server, options: Options, [of_scheduler, 
     if let Some(config) = controllers {
         tasks.spawn("controllers", mini_controllers::run(client(address, mini_controllers::AGENT)?, config, tasks.child()));
     }
-    if let Some(config) = kubelet {
+    if let Some(mut config) = kubelet {
+        config.api_server = Some(address.to_string());
         tasks.spawn("kubelet", mini_kubelet::run(client(address, mini_kubelet::AGENT)?, config, tasks.child()));
     }
     tasks.spawn("apiserver", server.serve());
@@ -272,6 +273,9 @@ pub struct Args {
     /// How many nodes.
     #[arg(long, default_value_t = 3, value_name = "N")]
     pub nodes: u32,
+    /// How the cluster can be reached from this machine.
+    #[command(flatten)]
+    pub network: mini_kubelet::network::NetworkArgs,
 }
 
 /// Runs a cluster until `tasks` is asked to stop.
@@ -280,7 +284,10 @@ pub struct Args {
 /// As [`Options::start`], and when a part dies later.
 pub fn serve(args: Args, tasks: Tasks) -> Running {
     Box::pin(async move {
-        let options = Options { apiserver: args.apiserver, ..Options::default() }.nodes(args.nodes);
+        let mut options = Options { apiserver: args.apiserver, ..Options::default() }.nodes(args.nodes);
+        if let Some(kubelet) = &mut options.kubelet {
+            kubelet.network = args.network;
+        }
         let mut cluster = options.start().await?;
         tracing::info!(server = format!("http://{}", cluster.address()), nodes = args.nodes, "the cluster is ready");
         tokio::select! {

@@ -1,4 +1,6 @@
 //! Addresses that are given out: a range of them, and which of it is free. Nothing is remembered: who has one says so.
+//!
+//! The last of a range of more than two is not given out: all Ingresses have it together.
 
 use std::{collections::BTreeMap, fmt, net::Ipv4Addr, str::FromStr};
 
@@ -6,7 +8,7 @@ use std::{collections::BTreeMap, fmt, net::Ipv4Addr, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AddressPool(Option<Range>);
 
-/// The network's own address and the one for all of it are not given out.
+/// The network's own address and the one for all of it are not given out either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Range {
     base: u32,
@@ -27,6 +29,11 @@ impl AddressPool {
         self.0.is_some_and(|range| (range.first..=range.last).contains(&address.to_bits()))
     }
 
+    /// The address of all Ingresses, if there is room for one.
+    pub(crate) fn of_ingresses(self) -> Option<Ipv4Addr> {
+        self.0.filter(|range| range.last - range.first >= 2).map(|range| Ipv4Addr::from_bits(range.last))
+    }
+
     /// The wished address, or the first that nobody has. `taken` says who has which.
     ///
     /// # Errors
@@ -42,11 +49,19 @@ impl AddressPool {
                 }
                 free += 1;
             }
-            return if free <= range.last { Ok(Ipv4Addr::from_bits(free)) } else { Err(format!("the address pool {self} is exhausted")) };
+            let kept = self.of_ingresses().is_some_and(|kept| kept.to_bits() == free);
+            return if free <= range.last && !kept {
+                Ok(Ipv4Addr::from_bits(free))
+            } else {
+                Err(format!("the address pool {self} is exhausted"))
+            };
         };
         let address: Ipv4Addr = wish.parse().map_err(|_| format!("the requested address {wish:?} is no IPv4 address"))?;
         if !self.contains(address) {
             return Err(format!("the requested address {address} is not in the address pool {self}"));
+        }
+        if self.of_ingresses() == Some(address) {
+            return Err(format!("the requested address {address} is that of all Ingresses"));
         }
         match taken.get(&address) {
             Some(holder) => Err(format!("the requested address {address} is in use by {holder:?}")),
@@ -127,6 +142,12 @@ mod tests {
         assert_eq!(choose(Some("10.0.0.1"), &[1]), Err("the requested address 10.0.0.1 is in use by \"n/s1\"".to_owned()));
         let elsewhere = "the requested address 10.0.0.3 is not in the address pool 10.0.0.0/30";
         assert_eq!(choose(Some("10.0.0.3"), &[]), Err(elsewhere.to_owned()));
+        let wide = |wish, held: &[u8]| pool("10.0.0.0/29").choose(wish, &taken(held));
+        assert_eq!(pool("10.0.0.0/29").of_ingresses(), Some(Ipv4Addr::new(10, 0, 0, 6)));
+        assert_eq!(pool("10.0.0.0/30").of_ingresses(), None, "too few");
+        assert_eq!(wide(None, &[1, 2, 3, 4]), address(5));
+        assert_eq!(wide(None, &[1, 2, 3, 4, 5]), Err("the address pool 10.0.0.0/29 is exhausted".to_owned()));
+        assert_eq!(wide(Some("10.0.0.6"), &[]), Err("the requested address 10.0.0.6 is that of all Ingresses".to_owned()));
         assert_eq!(choose(Some("::1"), &[]), Err("the requested address \"::1\" is no IPv4 address".to_owned()));
     }
 }

@@ -74,7 +74,7 @@ pub struct Config {
     pub max_endpoints_per_slice: NonZeroUsize,
 
     /// Where the addresses of load balancers come from, as far as no cloud is at hand. The default is nobody's: it is set aside for
-    /// examples. Without a pool (`""`) Services of type LoadBalancer stay pending.
+    /// examples. Without a pool (`""`) Services of type LoadBalancer stay pending. The last one is that of all Ingresses.
     #[arg(long, value_name = "CIDR", default_value = "203.0.113.0/24")]
     pub load_balancer_pool: AddressPool,
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use k8s_openapi::{
     api::{
         core::v1::{Node, Pod, Service},
-        discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice},
+        discovery::v1::{Endpoint, EndpointConditions, EndpointHints, EndpointPort, EndpointSlice, ForNode, ForZone},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -266,19 +266,34 @@ fn port(port: &Port) -> EndpointPort {
 fn endpoint(service: &Service, pod: &Pod, address: &str, zone: impl Fn(&str) -> Option<String>) -> Endpoint {
     let (ready, terminating) = (pod::is_ready(pod), pod::is_terminating(pod));
     let node_name = pod.spec.as_ref().and_then(|spec| spec.node_name.clone());
+    let conditions = EndpointConditions {
+        ready: Some(services::publishes_not_ready(service) || ready && !terminating),
+        serving: Some(ready),
+        terminating: Some(terminating),
+    };
+    let zone = node_name.as_deref().and_then(zone);
     Endpoint {
         addresses: vec![address.to_owned()],
-        conditions: Some(EndpointConditions {
-            ready: Some(services::publishes_not_ready(service) || ready && !terminating),
-            serving: Some(ready),
-            terminating: Some(terminating),
-        }),
+        hints: (conditions.ready == Some(true)).then(|| hints(service, zone.as_deref(), node_name.as_deref())).flatten(),
+        conditions: Some(conditions),
         hostname: services::hostname(pod, service),
-        zone: node_name.as_deref().and_then(zone),
+        zone,
         node_name,
         target_ref: Some(services::target(pod)),
         ..Endpoint::default()
     }
+}
+
+/// Who is to use an endpoint first: those in its zone, or on its node, where the Service prefers what is close.
+fn hints(service: &Service, zone: Option<&str>, node: Option<&str>) -> Option<EndpointHints> {
+    let preference = service.spec.as_ref()?.traffic_distribution.as_deref()?;
+    let on_node = preference == "PreferSameNode";
+    if !on_node && !matches!(preference, "PreferClose" | "PreferSameZone") {
+        return None;
+    }
+    let for_zones = zone.map(|zone| vec![ForZone { name: zone.to_owned() }]);
+    let for_nodes = node.filter(|_| on_node).map(|node| vec![ForNode { name: node.to_owned() }]);
+    (for_zones.is_some() || for_nodes.is_some()).then_some(EndpointHints { for_zones, for_nodes })
 }
 
 #[cfg(test)]
@@ -430,5 +445,34 @@ mod tests {
         all.push(Arc::new(other));
         let plan = plan(&service(http()), &all, |_| None, &[], 10);
         assert_eq!(sizes(&plan.create), [2, 1]);
+    }
+
+    #[test]
+    fn close_endpoints_are_hinted_at_as_the_service_prefers() {
+        for (preference, ready, zone, want) in [
+            (None, true, Some("a"), serde_json::Value::Null),
+            (Some("PreferClose"), true, Some("a"), serde_json::json!({ "forZones": [{ "name": "a" }] })),
+            (Some("PreferSameZone"), true, Some("a"), serde_json::json!({ "forZones": [{ "name": "a" }] })),
+            (Some("PreferSameZone"), true, None, serde_json::Value::Null),
+            (Some("PreferSameNode"), true, None, serde_json::json!({ "forNodes": [{ "name": "n1" }] })),
+            (Some("PreferSameNode"), true, Some("a"), serde_json::json!({ "forNodes": [{ "name": "n1" }], "forZones": [{ "name": "a" }] })),
+            (Some("PreferSameNode"), false, Some("a"), serde_json::Value::Null),
+            (Some("PreferFar"), true, Some("a"), serde_json::Value::Null),
+        ] {
+            let mut web = service(http());
+            web.spec.as_mut().unwrap().traffic_distribution = preference.map(str::to_owned);
+            let plan = plan(&web, &[Arc::new(pod("a", "10.0.0.1", ready))], |_| zone.map(str::to_owned), &[], 100);
+            let hints = &plan.create[0].endpoints.as_ref().unwrap()[0].hints;
+            assert_eq!(serde_json::to_value(hints).unwrap(), want, "{preference:?} {ready} {zone:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_ready_may_be_published_as_if_it_were() {
+        let mut web = service(http());
+        web.spec.as_mut().unwrap().publish_not_ready_addresses = Some(true);
+        let plan = plan(&web, &[Arc::new(pod("a", "10.0.0.1", false))], |_| None, &[], 100);
+        let conditions = plan.create[0].endpoints.as_ref().unwrap()[0].conditions.clone().unwrap();
+        assert_eq!((conditions.ready, conditions.serving, conditions.terminating), (Some(true), Some(false), Some(false)));
     }
 }

@@ -65,6 +65,7 @@ controllers! {
     endpointslice,
     endpoints,
     service_lb,
+    ingress,
     horizontal_pod_autoscaler,
     serviceaccount,
     root_ca,

@@ -145,32 +145,33 @@ async fn remove(pod: &Pod, why: Why, writes: &Writes) -> Result<()> {
         Why::OutOfService => Some("PodGC: node is out of service"),
         Why::Unscheduled | Why::Finished => None,
     };
-    if let Some(message) = message {
-        match writes.update_status(pod, &failed(pod, message)).await {
-            Err(error) if !error.is_not_found() => return Err(error),
-            _ => {}
-        }
+    match writes.update_status(pod, &failed(pod, message)).await {
+        Err(error) if !error.is_not_found() => return Err(error),
+        _ => {}
     }
     tracing::info!(pod = %Key::of(&pod.metadata), ?why, "delete by force");
     writes.delete(pod, DeleteParams::default().grace_period(0)).await
 }
 
-/// The pod as its kubelet would have left it, had there been one: failed, and disrupted.
-fn failed(pod: &Pod, message: &str) -> Pod {
+/// The pod as its kubelet would have left it, had there been one: ended, so that whoever counts it (a Job) lets it go, and disrupted if
+/// there is something to say of that.
+fn failed(pod: &Pod, message: Option<&str>) -> Pod {
     let mut new = pod.clone();
     let status = new.status.get_or_insert_default();
     if !pod::is_terminal(pod) {
         status.phase = Some("Failed".to_owned());
     }
-    let disrupted = PodCondition {
-        type_: "DisruptionTarget".to_owned(),
-        status: condition::TRUE.to_owned(),
-        reason: Some("DeletionByPodGC".to_owned()),
-        message: Some(message.to_owned()),
-        last_transition_time: Some(Time(clock::now())),
-        ..PodCondition::default()
-    };
-    condition::set_pod(status, disrupted);
+    if let Some(message) = message {
+        let disrupted = PodCondition {
+            type_: "DisruptionTarget".to_owned(),
+            status: condition::TRUE.to_owned(),
+            reason: Some("DeletionByPodGC".to_owned()),
+            message: Some(message.to_owned()),
+            last_transition_time: Some(Time(clock::now())),
+            ..PodCondition::default()
+        };
+        condition::set_pod(status, disrupted);
+    }
     new
 }
 
@@ -209,7 +210,13 @@ mod tests {
         let removals = plan(&pods, &nodes, &HashSet::from(["gone".to_owned()]), 1);
         let text: Vec<_> = removals.iter().map(|r| format!("{} {:?}", r.pod.metadata.name.as_deref().unwrap(), r.why)).collect();
         assert_eq!(text, ["lost NodeGone", "unbound Unscheduled", "given-up OutOfService", "done-1 Finished"]);
-        assert!(failed(&pods[2], "x").status.unwrap().phase.as_deref() == Some("Failed"));
+        let told = |pod: &Pod, message| {
+            let status = failed(pod, message).status.unwrap();
+            (status.phase.unwrap(), status.conditions.unwrap_or_default().len())
+        };
+        assert_eq!(told(&pods[2], Some("x")), ("Failed".to_owned(), 1));
+        assert_eq!(told(&pods[4], None), ("Failed".to_owned(), 0));
+        assert_eq!(told(&pods[7], None), ("Succeeded".to_owned(), 0));
     }
 
     #[tokio::test(start_paused = true)]

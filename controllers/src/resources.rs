@@ -16,6 +16,9 @@ pub(crate) struct Found {
 /// Kinds nobody owns and that own nothing, but that there are many of: upstream's garbage collector ignores them too.
 const IGNORED: &str = "events";
 
+/// A group of old names: whatever it has is served, as the same objects, by another group as well.
+const OLD_NAMES: &str = "extensions";
+
 /// The kinds the garbage collector follows: each once, in its group's preferred version.
 pub(crate) async fn collectable(client: &Client) -> kube::Result<Vec<Found>> {
     let mut found = deletable(client).await?;
@@ -32,7 +35,8 @@ pub(crate) async fn in_namespaces(client: &Client) -> kube::Result<Vec<Found>> {
 
 async fn deletable(client: &Client) -> kube::Result<Vec<Found>> {
     let discovery = Discovery::new(client.clone()).run_aggregated().await?;
-    let resources = discovery.groups().flat_map(|group| group.recommended_resources());
+    let groups = discovery.groups().filter(|group| group.name() != OLD_NAMES);
+    let resources = groups.flat_map(|group| group.recommended_resources());
     let mut found: Vec<_> = resources.filter(|(_, can)| is_deletable(can)).map(|(resource, can)| found(resource, &can)).collect();
     found.sort_by(|a, b| (&a.resource.group, &a.resource.plural).cmp(&(&b.resource.group, &b.resource.plural)));
     Ok(found)

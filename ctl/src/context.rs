@@ -1,8 +1,9 @@
 //! What every verb is given: the flags all verbs share, the folder of the cluster, and the server once it is asked for.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
+use mini_api::duration::parse as duration;
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -27,6 +28,9 @@ pub(crate) struct Globals {
     /// The namespace to work in.
     #[arg(long, short, global = true, value_name = "NAME", help_heading = "Cluster")]
     namespace: Option<String>,
+    /// How long to wait for an answer of the server, such as 5s, 2m, 3h; 0 is for ever.
+    #[arg(long, global = true, value_name = "DURATION", default_value = "0", help_heading = "Cluster")]
+    request_timeout: String,
     /// The folder where `up` keeps everything [default: ~/.mini].
     #[arg(long, global = true, value_name = "DIR", env = "MINI_HOME", help_heading = "Cluster")]
     data_dir: Option<PathBuf>,
@@ -42,14 +46,16 @@ struct Connected {
 pub(crate) struct Context {
     globals: Globals,
     program: String,
+    typed: String,
     connected: OnceCell<Connected>,
     catalog: OnceCell<Catalog>,
 }
 
 impl Context {
-    /// Nothing is read or sent before it is asked for. `program` is how the user calls us.
-    pub(crate) fn new(globals: Globals, program: String) -> Self {
-        Self { globals, program, connected: OnceCell::new(), catalog: OnceCell::new() }
+    /// Nothing is read or sent before it is asked for. `program` is how the user calls us, `typed` all of
+    /// the command line as kubectl would note it.
+    pub(crate) fn new(globals: Globals, program: String, typed: String) -> Self {
+        Self { globals, program, typed, connected: OnceCell::new(), catalog: OnceCell::new() }
     }
 
     /// How the user calls this program for this cluster, for hints on what to type.
@@ -60,6 +66,21 @@ impl Context {
             }
             _ => self.program.clone(),
         }
+    }
+
+    /// The name of this program as the user calls it, without the folder it is in.
+    pub(crate) fn program_name(&self) -> &str {
+        self.program.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The command line, as it is noted for the cause of a change.
+    pub(crate) fn typed(&self) -> &str {
+        &self.typed
+    }
+
+    /// The world of a run that has these flags.
+    pub(crate) fn with(&self, globals: Globals) -> Self {
+        Self::new(globals, self.program.clone(), self.typed.clone())
     }
 
     /// The folder of the cluster.
@@ -98,9 +119,35 @@ impl Context {
         self.globals.namespace.as_deref()
     }
 
+    /// The server's address if the user insists on one.
+    pub(crate) fn demanded_server(&self) -> Option<&str> {
+        self.globals.server.as_deref()
+    }
+
+    /// The context of the kubeconfig file if the user insists on one.
+    pub(crate) fn demanded_context(&self) -> Option<&str> {
+        self.globals.context.as_deref()
+    }
+
+    /// The kubeconfig file, which need not be there.
+    ///
+    /// # Errors
+    /// When there is no place where it could be.
+    pub(crate) fn kubeconfig(&self) -> Result<PathBuf> {
+        if let Some(file) = &self.globals.kubeconfig {
+            return Ok(file.clone());
+        }
+        let ours = self.home()?.kubeconfig();
+        match std::env::var_os("KUBECONFIG").filter(|file| !file.is_empty()) {
+            Some(file) if !ours.exists() => Ok(file.into()),
+            _ => Ok(ours),
+        }
+    }
+
     async fn connected(&self) -> Result<&Connected> {
         let connect = || async {
-            let (server, namespace) = Server::new(self.source()?).await?;
+            let patience = patience(&self.globals.request_timeout)?;
+            let (server, namespace) = Server::new(self.source()?, patience).await?;
             Ok(Connected { server, namespace })
         };
         self.connected.get_or_try_init(connect).await
@@ -128,5 +175,29 @@ impl Context {
                 self.program()
             ))),
         }
+    }
+}
+
+/// How long to wait for an answer; none is for ever.
+fn patience(text: &str) -> Result<Option<Duration>> {
+    let seconds = text.parse().map(Duration::from_secs);
+    let patience = seconds.or_else(|_| duration(text)).map_err(|_| {
+        usage(
+            "Invalid timeout value. Timeout must be a single integer in seconds, or an integer followed by a corresponding time unit (e.g. 1s | 2m | 3h)",
+        )
+    })?;
+    Ok(Some(patience).filter(|patience| !patience.is_zero()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_is_seconds_or_a_duration() {
+        assert_eq!(patience("0").unwrap(), None);
+        assert_eq!(patience("5").unwrap(), Some(Duration::from_secs(5)));
+        assert_eq!(patience("2m").unwrap(), Some(Duration::from_secs(120)));
+        assert!(patience("nope").unwrap_err().to_string().starts_with("error: Invalid timeout value."));
     }
 }

@@ -69,7 +69,7 @@ impl Resource {
     }
 
     /// Whether `word`, in lower case, is one of its names.
-    fn is_called(&self, word: &str) -> bool {
+    pub(crate) fn is_called(&self, word: &str) -> bool {
         self.plural == word
             || self.singular == word
             || self.short_names.iter().any(|short| short == word)
@@ -160,8 +160,8 @@ impl Catalog {
         self.of_kind(group_version, kind).ok_or_else(|| {
             let metadata = &object["metadata"];
             Error::Usage(format!(
-                "resource mapping not found for name: {:?} namespace: {:?} from {source:?}: no matches for kind {kind:?} in version {group_version:?} \
-                 (ensure CRDs are installed first)",
+                "resource mapping not found for name: {:?} namespace: {:?} from {source:?}: no matches for kind {kind:?} in version {group_version:?}\n\
+                 ensure CRDs are installed first",
                 text(&metadata["name"]),
                 text(&metadata["namespace"]),
             ))
@@ -322,7 +322,7 @@ pub(crate) mod tests {
         let object = json!({"apiVersion": "x/v1", "kind": "Widget", "metadata": {"name": "w"}});
         assert_eq!(
             catalog().of_object(&object, "w.yaml").unwrap_err().to_string(),
-            "error: resource mapping not found for name: \"w\" namespace: \"\" from \"w.yaml\": no matches for kind \"Widget\" in version \"x/v1\" (ensure CRDs are installed first)"
+            "error: resource mapping not found for name: \"w\" namespace: \"\" from \"w.yaml\": no matches for kind \"Widget\" in version \"x/v1\"\nensure CRDs are installed first"
         );
     }
 }

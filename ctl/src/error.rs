@@ -7,7 +7,7 @@ use serde_json::Value;
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What is said on stderr before the program ends with exit code 1. Its text is what `kubectl` prints, prefix included.
+/// What is said on stderr before the program ends with exit code 1, or another. Its text is what `kubectl` prints, prefix included.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The user, a file or the answer of a server was not what it had to be.
@@ -21,12 +21,14 @@ pub enum Error {
     Refused(Box<Refusal>),
     /// Nobody listens at the server's address.
     #[error(
-        "The connection to the server {host} was refused - did you specify the right host or port? \
-         (if it should be the local cluster: start it with `mini-ctl up`)"
+        "The connection to the server {host} was refused - did you specify the right host or port?{}",
+        if *is_ours { " (if it should be the local cluster: start it with `mini-ctl up`)" } else { "" }
     )]
     ConnectionRefused {
         /// Host and port.
         host: String,
+        /// Whether it may be a cluster that we can start.
+        is_ours: bool,
     },
     /// The server cannot be talked to for another reason.
     #[error("Unable to connect to the server: {0}")]
@@ -34,6 +36,14 @@ pub enum Error {
     /// Several things went wrong, each worth a line.
     #[error("{}", lines(.0))]
     Several(Vec<Error>),
+    /// Something that was run for the user ended with a code of its own, which becomes ours.
+    #[error("{message}")]
+    Exit {
+        /// The code.
+        code: u8,
+        /// What is said.
+        message: String,
+    },
     /// What there was to say has been said; only the exit code is missing.
     #[error("")]
     Silent,
@@ -49,10 +59,36 @@ impl Error {
         }
     }
 
+    /// What it says, without a prefix.
+    #[must_use]
+    pub fn bare(&self) -> String {
+        match self {
+            Self::Usage(message) => message.clone(),
+            // One among others, and several itself: as Go writes lists of errors.
+            Self::Several(errors) => format!("[{}]", errors.iter().map(Self::bare).collect::<Vec<_>>().join(", ")),
+            other => other.to_string(),
+        }
+    }
+
+    /// The code the program ends with.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Exit { code, .. } => *code,
+            _ => 1,
+        }
+    }
+
     /// Whether the server says that the object (or the whole resource) is not there.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.refusal().is_some_and(|refusal| refusal.code == 404)
+    }
+
+    /// Whether the server says that somebody else came in between.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.code == 409)
     }
 
     /// The same error, saying what was being done to which file, as `kubectl` does for objects that come from one.
@@ -86,8 +122,9 @@ pub(crate) fn usage(message: impl Into<String>) -> Error {
     Error::Usage(message.into())
 }
 
+/// A line for each; complaints of our own lose their prefix among others, as in kubectl.
 fn lines(errors: &[Error]) -> String {
-    errors.iter().map(ToString::to_string).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    errors.iter().map(Error::bare).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 /// A Status of the server that says no. Source: `meta/v1` Status.
@@ -115,8 +152,35 @@ impl Refusal {
     pub fn parse(code: u16, body: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(body) {
             Ok(status) if status["kind"] == "Status" => Self::from_status(code, &status),
-            _ => Self { code, message: plain_message(code, body), ..Self::default() },
+            _ => Self::unexplained(code, body),
         }
+    }
+
+    /// What is made of an answer that explains nothing, in client-go's words.
+    fn unexplained(code: u16, body: &[u8]) -> Self {
+        let (reason, message) = match code {
+            400 => ("BadRequest", "the server rejected our request for an unknown reason"),
+            401 => ("Unauthorized", "the server has asked for the client to provide credentials"),
+            403 => ("Forbidden", "the server does not allow access to the requested resource"),
+            404 => ("NotFound", "the server could not find the requested resource"),
+            405 => ("MethodNotAllowed", "the server does not allow this method on the requested resource"),
+            406 => ("NotAcceptable", "the server was unable to respond with a content type that the client supports"),
+            409 => ("Conflict", "the server reported a conflict"),
+            410 => ("Expired", "the server says that what was asked for is gone"),
+            413 => ("RequestEntityTooLarge", "the request is too large"),
+            415 => ("UnsupportedMediaType", "the body of the request was in an unknown format"),
+            422 => ("Invalid", "the server rejected our request due to an error in our request"),
+            429 => ("TooManyRequests", "the server has received too many requests and has asked us to try again later"),
+            503 => ("ServiceUnavailable", "the server is currently unable to handle the request"),
+            504 => ("Timeout", "the server was unable to return a response in the time allotted, but may still be processing the request"),
+            _ => {
+                let text = String::from_utf8_lossy(body);
+                let text = if text.trim().is_empty() { "unknown" } else { text.trim() };
+                let message = format!("an error on the server ({text:?}) has prevented the request from succeeding");
+                return Self { code, reason: if code >= 500 { "InternalError" } else { "" }.to_owned(), message, ..Self::default() };
+            }
+        };
+        Self { code, reason: reason.to_owned(), message: message.to_owned(), ..Self::default() }
     }
 
     /// Takes over a decoded Status; its own code, if any, wins.
@@ -175,14 +239,6 @@ impl fmt::Display for Refusal {
     }
 }
 
-fn plain_message(code: u16, body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    match text.lines().next().map(str::trim) {
-        Some(line) if !line.is_empty() => line.to_owned(),
-        _ => format!("the server answered with status {code} and no explanation"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,9 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_status_is_quoted() {
-        assert_eq!(Refusal::parse(502, b"bad gateway\nmore").to_string(), "Error from server: bad gateway");
-        assert_eq!(Refusal::parse(500, b"").to_string(), "Error from server: the server answered with status 500 and no explanation");
+    fn an_answer_that_is_no_status_is_explained_by_its_code() {
+        let said = |code, body: &[u8]| Refusal::parse(code, body).to_string();
+        let gateway =
+            r#"Error from server (InternalError): an error on the server ("bad gateway") has prevented the request from succeeding"#;
+        assert_eq!(said(502, b"bad gateway\n"), gateway);
+        assert_eq!(said(500, b""), gateway.replace("bad gateway", "unknown"));
+        assert_eq!(said(404, b"404 page not found"), "Error from server (NotFound): the server could not find the requested resource");
     }
 
     #[test]

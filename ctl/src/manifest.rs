@@ -6,11 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use mini_api::selector::Selector;
 use serde_json::{Deserializer, Value};
 
 use crate::{
     error::{Result, usage},
-    value::{list, text},
+    value::{list, strings, text},
 };
 
 const EXTENSIONS: [&str; 3] = ["json", "yaml", "yml"];
@@ -44,11 +45,24 @@ pub(crate) fn read(names: &[String], recursive: bool) -> Result<Vec<Document>> {
         }
         for file in files(name, recursive)? {
             let source = file.to_string_lossy().into_owned();
-            let reader = std::fs::File::open(&file).map_err(|error| usage(format!("open {source}: {error}")))?;
+            let reader = std::fs::File::open(&file).map_err(|error| usage(cannot_open(&source, &error)))?;
             documents.extend(parse(&source, &read_all(reader, &source)?)?);
         }
     }
     Ok(documents)
+}
+
+/// Those of the documents whose labels a selector wants.
+///
+/// # Errors
+/// When the selector is none.
+pub(crate) fn labelled(documents: Vec<Document>, selector: &str) -> Result<Vec<Document>> {
+    let selector = Selector::parse(selector).map_err(|error| usage(error.to_string()))?;
+    let fits = |document: &Document| {
+        let labels = strings(&document.object["metadata"]["labels"]).map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        selector.matches(&labels)
+    };
+    Ok(documents.into_iter().filter(fits).collect())
 }
 
 /// Reads the objects of one text; `source` is its name in complaints.
@@ -74,6 +88,13 @@ fn read_all(reader: impl Read, source: &str) -> Result<Vec<u8>> {
         return Err(usage(format!("{source} is larger than {} MiB", MAX_BYTES >> 20)));
     }
     Ok(bytes)
+}
+
+/// That a file cannot be opened, in Go's words.
+pub(crate) fn cannot_open(file: &str, error: &std::io::Error) -> String {
+    let why = error.to_string();
+    let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
+    format!("open {file}: {why}")
 }
 
 /// The files that `name` stands for: itself, or what is in the folder, sorted.
@@ -130,14 +151,22 @@ fn parse_json(source: &str, input: &str) -> Result<Vec<Value>> {
 }
 
 fn parse_yaml(source: &str, input: &str) -> Result<Vec<Value>> {
+    documents(input).map_err(|complaint| usage(format!("error parsing {source}: error converting YAML to JSON: {complaint}")))
+}
+
+/// Reads every document of a text that is YAML, or JSON, which is YAML too.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub(crate) fn documents(input: &str) -> Result<Vec<Value>, String> {
     let options = serde_yaml::options! { legacy_octal_numbers: true, with_snippet: false };
     serde_yaml::from_multiple_with_options::<Value>(input, options).map_err(|error| {
         let place = match error.location() {
-            Some(location) if location.line() > 0 => format!("line {}: ", location.line()),
+            Some(location) if location.line() > 1 => format!("line {}: ", location.line()),
             _ => String::new(),
         };
         let text = error.without_snippet().render();
-        usage(format!("error parsing {source}: error converting YAML to JSON: yaml: {place}{}", complaint(&text)))
+        format!("yaml: {place}{}", complaint(&text))
     })
 }
 

@@ -8,9 +8,10 @@ use crate::{
     context::Context,
     discover::{Catalog, Resource},
     error::{Error, Result, usage},
-    manifest,
-    server::{Server, escape, with_query},
-    value::{list, name, namespace},
+    kustomize,
+    manifest::{self, Document},
+    server::{JSON, Server, escape, with_query},
+    value::{self, list, map_mut, name, namespace},
 };
 
 /// The flags with which a verb is pointed at files.
@@ -19,9 +20,41 @@ pub(crate) struct Files {
     /// A file, a folder, or - for stdin.
     #[arg(long, short, value_name = "FILE", value_delimiter = ',')]
     pub(crate) filename: Vec<String>,
+    /// A folder with a kustomization.yaml.
+    #[arg(long, short = 'k', value_name = "DIR", default_value = "", hide_default_value = true)]
+    pub(crate) kustomize: String,
     /// Also the folders inside a folder.
     #[arg(long, short = 'R')]
     pub(crate) recursive: bool,
+}
+
+impl Files {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.filename.is_empty() && self.kustomize.is_empty()
+    }
+
+    /// That there are some, for verbs that work on nothing else.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub(crate) fn required(&self) -> Result<()> {
+        if self.is_empty() { Err(usage("must specify one of -f and -k")) } else { Ok(()) }
+    }
+
+    /// The objects in them.
+    ///
+    /// # Errors
+    /// As [`manifest::read`] and [`kustomize::build`].
+    pub(crate) fn documents(&self) -> Result<Vec<Document>> {
+        if !self.kustomize.is_empty() {
+            if !self.filename.is_empty() || self.recursive {
+                return Err(usage("only one of -f or -k can be specified"));
+            }
+            return kustomize::build(&self.kustomize);
+        }
+        manifest::read(&self.filename, self.recursive)
+    }
 }
 
 /// The flags with which a verb is pointed at many objects.
@@ -63,6 +96,26 @@ impl Many {
         Error::Refused(refusal)
     }
 
+    /// That selectors, or `--all`, stand where they may.
+    ///
+    /// # Errors
+    /// When both do, or beside names.
+    pub(crate) fn check(&self, words: &[String], all: bool) -> Result<()> {
+        let selector = self.selector.as_deref().is_some_and(|text| !text.is_empty());
+        let narrows = selector || self.field_selector.as_deref().is_some_and(|text| !text.is_empty());
+        if all && narrows {
+            return Err(usage("setting 'all' parameter but found a non empty selector. "));
+        }
+        match words {
+            _ if !all && !narrows => Ok(()),
+            words if words.iter().any(|word| word.contains('/')) => {
+                Err(usage("selectors and the all flag cannot be used when passing resource/name arguments"))
+            }
+            [_, _, ..] => Err(usage("name cannot be provided when a selector is specified")),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether any selector narrows the choice.
     pub(crate) fn narrows(&self) -> bool {
         self.selector.is_some() || self.field_selector.is_some()
@@ -81,6 +134,14 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// That it has a name: without one its path would be that of all the others.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub(crate) fn named(&self) -> Result<()> {
+        if self.name.is_empty() { Err(usage("resource name may not be empty")) } else { Ok(()) }
+    }
+
     /// The path of the object.
     pub(crate) fn path(&self) -> String {
         self.resource.object_path(&self.namespace, &self.name)
@@ -105,10 +166,43 @@ impl Target {
         format!("{}/{}", self.resource.qualified_singular(), self.name)
     }
 
+    /// What it is, where the server's paths matter: for messages about what was sent.
+    pub(crate) fn described(&self) -> String {
+        let Resource { group, version, plural, kind, .. } = &self.resource;
+        format!(
+            "Resource: \"{group}/{version}, Resource={plural}\", GroupVersionKind: \"{group}/{version}, Kind={kind}\"\nName: {:?}, Namespace: {:?}",
+            self.name, self.namespace
+        )
+    }
+
     /// `deployments/web`: how waiting verbs name it.
     pub(crate) fn plural_slashed(&self) -> String {
         format!("{}/{}", self.resource.plural, self.name)
     }
+}
+
+/// An object from a file, and where it belongs.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) target: Target,
+    /// With its namespace, if it has one.
+    pub(crate) object: Value,
+}
+
+/// Finds out where an object from a file belongs.
+///
+/// # Errors
+/// When the server does not know its kind, or the user demands another namespace.
+pub(crate) async fn place(context: &Context, document: Document) -> Result<Placed> {
+    let Document { mut object, source } = document;
+    let resource = context.catalog().await?.of_object(&object, &source)?.clone();
+    let mut namespace = String::new();
+    if resource.namespaced {
+        namespace = namespace_for(context, value::namespace(&object)).await?;
+        map_mut(&mut object["metadata"]).insert("namespace".into(), namespace.clone().into());
+    }
+    let target = Target { resource, namespace, name: name(&object).to_owned(), source };
+    Ok(Placed { target, object })
 }
 
 /// What a command line points at.
@@ -125,7 +219,7 @@ pub(crate) enum Selection {
 /// # Errors
 /// Unknown resources, unreadable files, forms that do not go together, nothing at all.
 pub(crate) async fn select(context: &Context, words: &[String], files: &Files) -> Result<Selection> {
-    if files.filename.is_empty() {
+    if files.is_empty() {
         if words.is_empty() {
             return Err(nothing_named());
         }
@@ -133,16 +227,18 @@ pub(crate) async fn select(context: &Context, words: &[String], files: &Files) -
         return from_words(context.catalog().await?, words, &namespace);
     }
     if !words.is_empty() {
-        return Err(usage("when paths, URLs, or stdin is provided as resource input, you may not specify resource arguments as well"));
+        return Err(usage("when paths, URLs, or stdin is provided as input, you may not specify resource arguments as well"));
     }
     // Files are read first: what is wrong with them is to be said even when no server answers.
-    let documents = manifest::read(&files.filename, files.recursive)?;
+    let documents = files.documents()?;
     let catalog = context.catalog().await?;
     let mut targets = Vec::new();
     for document in documents {
         let resource = catalog.of_object(&document.object, &document.source)?.clone();
         let namespace = namespace_for(context, namespace(&document.object)).await?;
-        targets.push(Target { resource, namespace, name: name(&document.object).to_owned(), source: document.source });
+        let target = Target { resource, namespace, name: name(&document.object).to_owned(), source: document.source };
+        target.named()?;
+        targets.push(target);
     }
     Ok(Selection::Named(targets))
 }
@@ -189,8 +285,41 @@ pub(crate) async fn namespace_for(context: &Context, own: Option<&str>) -> Resul
     }
 }
 
+/// What verbs that change objects say when there is neither a word nor a file.
+pub(crate) fn nothing_given() -> Error {
+    usage(
+        "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   \
+         '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
+    )
+}
+
 fn nothing_named() -> Error {
-    usage("You must specify the type of resource to get. Use \"mini-ctl api-resources\" for a complete list of supported resources.")
+    usage(
+        "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   \
+         '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
+    )
+}
+
+/// The objects that words or files name, with their resources: those of files as they stand there, the others from the server. Those that cannot be had are errors
+/// of their own.
+///
+/// # Errors
+/// As [`select`].
+pub(crate) async fn objects(context: &Context, words: &[String], files: &Files) -> Result<Vec<Result<(Resource, Value)>>> {
+    let mut found = Vec::new();
+    if !files.filename.is_empty() && words.is_empty() {
+        for document in files.documents()? {
+            let resource = context.catalog().await?.of_object(&document.object, &document.source);
+            found.push(resource.map(|resource| (resource.clone(), document.object)));
+        }
+        return Ok(found);
+    }
+    let selection = select(context, words, files).await?;
+    for target in expand(context, selection, &Many::default(), false).await? {
+        let object = target.fetch(context.server().await?, JSON).await;
+        found.push(object.map(|object| (target.resource, object)));
+    }
+    Ok(found)
 }
 
 fn from_words(catalog: &Catalog, words: &[String], namespace: &str) -> Result<Selection> {
@@ -209,7 +338,10 @@ fn from_words(catalog: &Catalog, words: &[String], namespace: &str) -> Result<Se
                      (e.g. 'mini-ctl get resource/<resource_name>' instead of 'mini-ctl get resource resource/<resource_name>'",
                 ));
             };
-            if kind.is_empty() || name.is_empty() || name.contains('/') {
+            if name.contains('/') {
+                return Err(usage("arguments in resource/name form may not have more than one slash"));
+            }
+            if kind.is_empty() || name.is_empty() {
                 return Err(usage("arguments in resource/name form must have a single resource and name"));
             }
             targets.push(target(catalog.find(kind)?, name));
@@ -251,7 +383,8 @@ mod tests {
     #[test]
     fn forms_that_do_not_go_together() {
         assert!(words("pod pod/a").unwrap_err().to_string().starts_with("error: there is no need to specify a resource type"));
-        assert!(words("pod/a/b").unwrap_err().to_string().contains("resource/name form"));
+        assert!(words("pod/a/b").unwrap_err().to_string().contains("may not have more than one slash"));
+        assert!(words("pod/").unwrap_err().to_string().contains("must have a single resource and name"));
         assert_eq!(words("nope").unwrap_err().to_string(), "error: the server doesn't have a resource type \"nope\"");
     }
 }

@@ -5,17 +5,24 @@ use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
     sync::Mutex,
+    time::Duration,
 };
 
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use kube::{
     Client, Config,
     client::Body,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::Value;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{handshake::client::generate_key, protocol::Role},
+};
 
 use crate::{
     error::{Error, Refusal, Result, usage},
@@ -25,11 +32,16 @@ use crate::{
 /// What is asked for in `Accept` when plain JSON will do.
 pub(crate) const JSON: &str = "application/json";
 
+/// A WebSocket.
+pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+
 /// A connection to one API server.
 pub(crate) struct Server {
     client: Client,
     /// Scheme, host and port, as configured.
     address: String,
+    /// Whether the address comes from a file, and so may be that of a cluster of ours.
+    is_ours: bool,
     warned: Mutex<BTreeSet<String>>,
 }
 
@@ -51,8 +63,10 @@ pub(crate) struct Call<'a> {
 }
 
 impl Server {
-    /// Reads the configuration; nothing is sent yet. Also gives the namespace the configuration prefers.
-    pub(crate) async fn new(source: Source) -> Result<(Self, String)> {
+    /// Reads the configuration; nothing is sent yet. Also gives the namespace the configuration prefers. `patience` is how long to wait
+    /// for an answer.
+    pub(crate) async fn new(source: Source, patience: Option<Duration>) -> Result<(Self, String)> {
+        let is_ours = matches!(source, Source::File(..));
         let mut config = match source {
             Source::Url(url) => {
                 let url = if url.contains("://") { url } else { format!("http://{url}") };
@@ -60,12 +74,13 @@ impl Server {
             }
             Source::File(file, context) => from_file(&file, context).await?,
         };
+        config.read_timeout = patience.or(config.read_timeout);
         // A person waits: what cannot be done now is told now, as kubectl does.
         config.default_retry = false;
         let address = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let namespace = config.default_namespace.clone();
         let client = mini_daemon::connect::client(config, "mini-ctl").map_err(|error| usage(format!("{error:#}")))?;
-        Ok((Self { client, address, warned: Mutex::default() }, namespace))
+        Ok((Self { client, address, is_ours, warned: Mutex::default() }, namespace))
     }
 
     /// The server's URL without a path.
@@ -87,6 +102,12 @@ impl Server {
     pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Result<Value> {
         let request = Request::get(path).header(header::ACCEPT, accept).body(Body::empty());
         self.decode(self.send(request).await?).await
+    }
+
+    /// GET, whatever the answer is.
+    pub(crate) async fn get_bytes(&self, path: &str) -> Result<Vec<u8>> {
+        let response = self.send(Request::get(path).body(Body::empty())).await?;
+        self.read(response).await
     }
 
     /// Sends a body and decodes the answer.
@@ -128,17 +149,47 @@ impl Server {
         Ok(lines.and_then(|line| async move { watch_event(&line) }).boxed())
     }
 
+    /// GET that becomes a WebSocket in which one of `protocols` is spoken, given with it.
+    pub(crate) async fn web_socket(&self, path: &str, protocols: &str) -> Result<(Socket, String)> {
+        let request = Request::get(path)
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_KEY, generate_key())
+            .header(header::SEC_WEBSOCKET_PROTOCOL, protocols)
+            .body(Body::empty());
+        let response = self.ask(request).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let code = response.status().as_u16();
+            let body = self.read(response).await?;
+            return Err(match serde_json::from_slice::<Value>(&body) {
+                Ok(status) if status["kind"] == "Status" => Error::Refused(Box::new(Refusal::from_status(code, &status))),
+                _ => usage(format!("unable to upgrade connection: {}", String::from_utf8_lossy(&body).trim())),
+            });
+        }
+        let protocol = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
+        let protocol = protocol.unwrap_or_default().to_owned();
+        let upgraded = hyper::upgrade::on(response).await.map_err(|error| Error::Unreachable(error.to_string()))?;
+        Ok((WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, None).await, protocol))
+    }
+
     /// Sends, prints warnings, and turns a refusal into an error.
     async fn send(&self, request: http::Result<Request<Body>>) -> Result<Response<Body>> {
-        let request = request.map_err(|error| usage(format!("that makes no valid request: {error}")))?;
-        let response = self.client.send(request).await.map_err(|error| self.unreachable(&error))?;
-        self.print_warnings(&response);
+        let response = self.ask(request).await?;
         if response.status().is_success() {
             return Ok(response);
         }
         let code = response.status().as_u16();
         let body = self.read(response).await?;
         Err(Error::Refused(Box::new(Refusal::parse(code, &body))))
+    }
+
+    /// Sends and prints warnings.
+    async fn ask(&self, request: http::Result<Request<Body>>) -> Result<Response<Body>> {
+        let request = request.map_err(|error| usage(format!("that makes no valid request: {error}")))?;
+        let response = self.client.send(request).await.map_err(|error| self.unreachable(&error))?;
+        self.print_warnings(&response);
+        Ok(response)
     }
 
     async fn decode(&self, response: Response<Body>) -> Result<Value> {
@@ -159,7 +210,7 @@ impl Server {
                 && io.kind() == std::io::ErrorKind::ConnectionRefused
             {
                 let host = self.address.split("://").last().unwrap_or_default().to_owned();
-                return Error::ConnectionRefused { host };
+                return Error::ConnectionRefused { host, is_ours: self.is_ours };
             }
             root = cause.to_string();
             source = cause.source();
@@ -215,6 +266,9 @@ pub(crate) fn escape(text: &str) -> String {
 async fn from_file(file: &Path, context: Option<String>) -> Result<Config> {
     let complain = |error: &dyn std::error::Error| usage(format!("error loading config file {:?}: {error}", file.display().to_string()));
     let kubeconfig = Kubeconfig::read_from(file).map_err(|error| complain(&error))?;
+    if let Some(name) = context.as_ref().filter(|name| !kubeconfig.contexts.iter().any(|known| known.name == **name)) {
+        return Err(Error::Plain(format!("Error in configuration: context was not found for specified context: {name}")));
+    }
     let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
     Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| complain(&error))
 }

@@ -4,8 +4,10 @@
 use serde_json::Value;
 
 use crate::{
+    error::Result,
     print::TabWriter,
-    value::{list, plain, strings, text},
+    sorting::SortBy,
+    value::{age, list, plain, strings, text},
 };
 
 /// What to ask the server for when lines are wanted.
@@ -29,7 +31,7 @@ pub(crate) struct Style {
     pub(crate) event: Option<String>,
 }
 
-/// A Table of one resource; an answer that is none (a server that does not know Tables) shows names and nothing else.
+/// A Table of one resource; an answer that is none (a server that does not know Tables) shows names and ages.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     columns: Vec<(String, bool)>,
@@ -39,7 +41,8 @@ pub(crate) struct Table {
 #[derive(Clone, Debug)]
 struct Row {
     cells: Vec<Value>,
-    metadata: Value,
+    /// Its metadata at least.
+    object: Value,
 }
 
 impl Table {
@@ -53,16 +56,24 @@ impl Table {
                     .collect(),
                 rows: list(&answer["rows"])
                     .iter()
-                    .map(|row| Row { cells: list(&row["cells"]).to_vec(), metadata: row["object"]["metadata"].clone() })
+                    .map(|row| Row { cells: list(&row["cells"]).to_vec(), object: row["object"].clone() })
                     .collect(),
             };
         }
         let objects = if answer["items"].is_array() { list(&answer["items"]).to_vec() } else { vec![answer.clone()] };
-        let rows = objects.into_iter().map(|mut object| {
-            let metadata = object["metadata"].take();
-            Row { cells: vec![metadata["name"].clone()], metadata }
+        let rows = objects.into_iter().map(|object| {
+            let metadata = &object["metadata"];
+            Row { cells: vec![metadata["name"].clone(), age(&metadata["creationTimestamp"]).into()], object }
         });
-        Self { columns: vec![("NAME".into(), true)], rows: rows.collect() }
+        Self { columns: vec![("NAME".into(), true), ("AGE".into(), true)], rows: rows.collect() }
+    }
+
+    /// Sorts the rows by a field of their objects; tells whether any has it.
+    ///
+    /// # Errors
+    /// Values that have no order.
+    pub(crate) fn sort(&mut self, by: &SortBy) -> Result<bool> {
+        by.sort(&mut self.rows, |row| &row.object)
     }
 
     /// Whether there is nothing to show.
@@ -110,10 +121,11 @@ impl Table {
     }
 
     fn cells(&self, row: &Row, style: &Style) -> Vec<String> {
-        let labels = &row.metadata["labels"];
+        let metadata = &row.object["metadata"];
+        let labels = &metadata["labels"];
         let mut cells = Vec::new();
         cells.extend(style.event.clone());
-        cells.extend(style.with_namespace.then(|| text(&row.metadata["namespace"]).to_owned()));
+        cells.extend(style.with_namespace.then(|| text(&metadata["namespace"]).to_owned()));
         for (place, at) in self.shown(style).enumerate() {
             let cell = row.cells.get(at).map(cell).unwrap_or_default();
             cells.push(match &style.prefix {
@@ -189,9 +201,9 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_no_table_shows_names() {
+    fn an_answer_that_is_no_table_shows_names_and_ages() {
         let mut writer = TabWriter::table();
         Table::parse(&json!({"kind": "ConfigMapList", "items": [{"metadata": {"name": "a"}}]})).write(&Style::default(), &mut writer);
-        assert_eq!(writer.take(), "NAME\na\n");
+        assert_eq!(writer.take(), "NAME   AGE\na      <unknown>\n");
     }
 }

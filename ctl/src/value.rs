@@ -52,3 +52,11 @@ pub(crate) fn name(object: &Value) -> &str {
 pub(crate) fn namespace(object: &Value) -> Option<&str> {
     some_text(&object["metadata"]["namespace"])
 }
+
+/// How long ago a moment was, in few letters, as columns show it.
+pub(crate) fn age(moment: &Value) -> String {
+    match moment.as_str().and_then(|moment| moment.parse::<jiff::Timestamp>().ok()) {
+        Some(moment) => mini_api::age::human(mini_daemon::clock::now().duration_since(moment).as_secs()),
+        None => "<unknown>".to_owned(),
+    }
+}

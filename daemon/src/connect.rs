@@ -1,6 +1,10 @@
 //! The flags by which a program finds the API server, and the client they make.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -30,16 +34,32 @@ impl ConnectArgs {
         Box::pin(self.connect(agent))
     }
 
+    /// The API server's host and port.
+    ///
+    /// # Errors
+    /// As [`Self::client`]'s.
+    pub fn address(&self) -> BoxFuture<'_, Result<String>> {
+        Box::pin(async {
+            let url = self.config().await?.cluster_url;
+            let host = url.host().with_context(|| format!("the API server's address {url} has no host"))?;
+            let usual = if url.scheme_str() == Some("https") { 443 } else { 80 };
+            Ok(format!("{host}:{}", url.port_u16().unwrap_or(usual)))
+        })
+    }
+
     async fn connect(&self, agent: &str) -> Result<Client> {
-        let config = match (&self.server, &self.kubeconfig) {
+        client(self.config().await?, agent)
+    }
+
+    async fn config(&self) -> Result<Config> {
+        Ok(match (&self.server, &self.kubeconfig) {
             (Some(server), _) => Config::new(server.clone()),
             (None, Some(file)) => {
                 let kubeconfig = Kubeconfig::read_from(file).with_context(|| format!("read kubeconfig {}", file.display()))?;
                 Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?
             }
             (None, None) => Config::infer().await.context("find an API server; name one with --server or --kubeconfig")?,
-        };
-        client(config, agent)
+        })
     }
 }
 
@@ -50,6 +70,16 @@ impl ConnectArgs {
 pub fn client(mut config: Config, agent: &str) -> Result<Client> {
     config.headers.push((http::header::USER_AGENT, format!("{agent}/{}", env!("CARGO_PKG_VERSION")).parse()?));
     Ok(Client::try_from(config)?)
+}
+
+/// The address of this machine from which `towards`, a host and a port, would be called. Nothing is sent.
+///
+/// # Errors
+/// When there is no way there.
+pub async fn own_address(towards: &str) -> std::io::Result<IpAddr> {
+    let socket = tokio::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await?;
+    socket.connect(towards).await?;
+    Ok(socket.local_addr()?.ip())
 }
 
 /// Waits until the API server says it is ready.
@@ -66,5 +96,16 @@ pub async fn wait_ready(client: &Client) -> Result<()> {
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(250));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ones_own_address_is_where_one_calls_from() {
+        assert_eq!(own_address("127.0.0.1:9").await.unwrap(), IpAddr::from([127, 0, 0, 1]));
+        assert!(own_address("nowhere").await.is_err());
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     clock, connect,
     events::{self, Recorder},
     flags::seconds,
-    process::Running,
+    process::{self, Running},
     tasks::Tasks,
 };
 
@@ -120,7 +120,7 @@ impl ElectionArgs {
 
 /// `HOST_UUID`, as upstream's components call themselves.
 fn identity() -> String {
-    format!("{}_{}", rustix::system::uname().nodename().to_string_lossy(), clock::uuid())
+    format!("{}_{}", process::host_name(), clock::uuid())
 }
 
 /// One who wants the Lease.

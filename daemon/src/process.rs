@@ -18,6 +18,12 @@ use crate::{admin, clock, tasks::Tasks};
 /// so would build all of a program again for its `main`, and again for `mini-cluster`.
 pub type Running = BoxFuture<'static, Result<()>>;
 
+/// What this machine calls itself.
+#[must_use]
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// Flags of every program.
 #[derive(Args, Clone, Debug)]
 pub struct ProcessArgs {

@@ -3,12 +3,17 @@
 //! Must not know: what is done with them.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
 use mini_api::quantity::Quantity;
-use mini_daemon::{connect::ConnectArgs, process::ProcessArgs};
+use mini_daemon::{
+    connect::ConnectArgs,
+    process::{self, ProcessArgs},
+};
+
+use crate::network::NetworkArgs;
 
 /// The command line of `mini-kubelet`.
 #[derive(clap::Parser, Clone, Debug)]
@@ -31,14 +36,17 @@ pub struct Config {
     /// Run one node of this name.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["nodes", "node_prefix"])]
     pub node_name: Option<String>,
+    /// Run one node, named as this machine is.
+    #[arg(long, conflicts_with_all = ["node_name", "nodes", "node_prefix"])]
+    pub host_name: bool,
     /// Run so many nodes in this process.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub nodes: u32,
     /// Names of many nodes: this and a number from 1.
     #[arg(long, default_value = "k8s-node-", value_name = "TEXT")]
     pub node_prefix: String,
-    /// The InternalIP of a single node; otherwise taken from 192.168.0.0/16.
-    #[arg(long, value_name = "IP", requires = "node_name")]
+    /// The InternalIP of a single node; otherwise taken from 192.168.0.0/16, or this machine's where others may call.
+    #[arg(long, value_name = "IP", conflicts_with_all = ["nodes", "node_prefix"])]
     pub node_ip: Option<Ipv4Addr>,
     /// CPUs of each node.
     #[arg(long, default_value = "8", value_name = "QUANTITY", value_parser = quantity)]
@@ -49,15 +57,28 @@ pub struct Config {
     /// How many pods each node takes. The pods of a node share a /24, which has room for 253.
     #[arg(long, default_value_t = 110, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=253))]
     pub pods: u32,
-    /// Where to serve logs for the API server.
+    /// Where to serve logs for the API server, and other kubelets; at 0.0.0.0 they are told the address from which this machine calls the
+    /// API server.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
     pub listen: SocketAddr,
+    /// The server of the cluster's DNS, for the pods' /etc/resolv.conf.
+    #[arg(long, default_value = "10.254.0.10", value_name = "IP")]
+    pub cluster_dns: IpAddr,
+    /// The domain of the cluster's DNS.
+    #[arg(long, default_value = "cluster.local", value_name = "DOMAIN")]
+    pub cluster_domain: String,
     /// How long the first pull of an image on a node takes.
     #[arg(long, default_value = "200ms", value_name = "DURATION", value_parser = duration)]
     pub pull_time: Duration,
     /// How long a container takes to start.
     #[arg(long, default_value = "0s", value_name = "DURATION", value_parser = duration)]
     pub start_time: Duration,
+    /// How the cluster can be reached from this machine.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// The API server's host and port, where pods are led that ask for it.
+    #[arg(skip)]
+    pub api_server: Option<String>,
 }
 
 impl Config {
@@ -72,6 +93,7 @@ impl Config {
     pub fn fleet(nodes: u32) -> Self {
         Self {
             node_name: None,
+            host_name: false,
             nodes,
             node_prefix: "k8s-node-".to_owned(),
             node_ip: None,
@@ -79,8 +101,12 @@ impl Config {
             memory: "16Gi".to_owned(),
             pods: 110,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            cluster_dns: IpAddr::from([10, 254, 0, 10]),
+            cluster_domain: "cluster.local".to_owned(),
             pull_time: Duration::from_millis(200),
             start_time: Duration::ZERO,
+            network: NetworkArgs::default(),
+            api_server: None,
         }
     }
 
@@ -88,6 +114,7 @@ impl Config {
     pub(crate) fn names(&self) -> Vec<String> {
         match &self.node_name {
             Some(name) => vec![name.clone()],
+            None if self.host_name => vec![process::host_name()],
             None => (1..=self.nodes).map(|number| format!("{}{number}", self.node_prefix)).collect(),
         }
     }

@@ -6,12 +6,13 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
 use anyhow::{Context, Result};
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Node, ObjectReference, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{
     Api, Client, ResourceExt,
     api::ListParams,
@@ -34,9 +35,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     heartbeat::{self, Order},
+    network::{self, Network},
     node::{self, Facts},
+    objects,
     runtime::{ContainerRuntime, Hints, Now, simulated::Simulated},
-    server::{self, Sources},
+    server::{self, Sources, Spent},
     status,
     worker::{Links, Message, Worker},
 };
@@ -50,11 +53,11 @@ const MESSAGES: usize = 1024;
 /// When the port cannot be had, a node cannot be registered, or one of the tasks dies.
 pub fn run(client: Client, config: Config, tasks: Tasks) -> Running {
     let (pull_time, start_time) = (config.pull_time, config.start_time);
-    run_on(client, config, tasks, Box::new(move |hints, now| Arc::new(Simulated::new(hints, now, pull_time, start_time))))
+    run_on(client, config, tasks, Box::new(move |hints, now, network| Arc::new(Simulated::new(hints, now, network, pull_time, start_time))))
 }
 
 /// Makes the runtime of the nodes.
-pub type MakeRuntime = Box<dyn FnOnce(Hints, Now) -> Arc<dyn ContainerRuntime> + Send>;
+pub type MakeRuntime = Box<dyn FnOnce(Hints, Now, Network) -> Arc<dyn ContainerRuntime> + Send>;
 
 /// Runs the nodes on a runtime of the caller's.
 ///
@@ -75,7 +78,8 @@ pub fn run_on(client: Client, config: Config, mut tasks: Tasks, runtime: MakeRun
 async fn start(client: Client, config: Config, tasks: &mut Tasks, runtime: MakeRuntime) -> Result<()> {
     connect::wait_ready(&client).await?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
-    let (facts, known) = plan(&client, &config, listener.local_addr()?).await?;
+    let (address, config) = reachable(listener.local_addr()?, config).await?;
+    let (facts, known) = plan(&client, &config, address).await?;
     let recorder = Recorder::new(client.clone(), "kubelet", None, tasks);
     let nodes = heartbeat::register_all(&client, &facts, known).await?;
     for facts in &facts {
@@ -87,28 +91,49 @@ async fn start(client: Client, config: Config, tasks: &mut Tasks, runtime: MakeR
     let (words, said) = mpsc::unbounded_channel();
     let (hints, hinted) = mpsc::unbounded_channel();
     let now: Now = Arc::new(clock::now);
-    let runtime = runtime(hints, now.clone());
-    let links = Links { runtime: runtime.clone(), words, recorder, now };
-    let worker = Worker::new(links, facts.iter().cloned().zip(nodes));
     let names: Arc<HashSet<Arc<str>>> = Arc::new(facts.iter().map(|facts| facts.name.clone()).collect());
+    let network = Network::new(names.clone(), config.api_server.clone());
+    let runtime = runtime(hints, now.clone(), network.clone());
+    network.leave_rest_to(&runtime);
+    let (objects, wishes) = objects::objects(client.clone());
+    let dns = Arc::new((config.cluster_dns, config.cluster_domain.clone()));
+    let links = Links { runtime: runtime.clone(), objects: objects.clone(), dns, words, recorder, now };
+    let worker = Worker::new(links, facts.iter().cloned().zip(nodes));
 
     let token = tasks.token();
-    let sources = Sources { worker: messages.clone(), runtime, nodes: names.clone(), stop: token.clone() };
+    let spent = Arc::new(Spent::default());
+    let sources = Sources { worker: messages.clone(), runtime, network: network.clone(), nodes: names.clone(), spent, stop: token.clone() };
+    tasks.spawn("network", network::keep(client.clone(), network.clone(), token.clone()));
+    tasks.spawn("node ports", network::listen(network, config.network.clone(), token.clone()));
     tasks.spawn("kubelet server", server::serve(listener, sources));
     tasks.spawn("status writer", status::write(client.clone(), said, token.clone()));
     tasks.spawn("heartbeats", heartbeat::keep(client.clone(), facts, order_book, token.clone()));
+    tasks.spawn("objects", objects::keep(objects, wishes, token.clone()));
     tasks.spawn("worker", worker.run(inbox, hinted, token.clone()));
-    let (pods, nodes) = match &config.node_name {
-        Some(name) => (format!("spec.nodeName={name}"), format!("metadata.name={name}")),
-        None => ("spec.nodeName!=".to_owned(), String::new()),
+    let (pods, nodes) = match &config.names()[..] {
+        [name] => (format!("spec.nodeName={name}"), format!("metadata.name={name}")),
+        _ => ("spec.nodeName!=".to_owned(), String::new()),
     };
     tasks.spawn("pod watch", watch_pods(client.clone(), pods, messages.clone(), token.clone()));
     tasks.spawn("node watch", watch_nodes(client, nodes, names, messages, orders, token));
     Ok(())
 }
 
+/// Where others find what listens here. At all addresses of this machine is where it calls the API server from; a single node has that address too.
+async fn reachable(listening: SocketAddr, mut config: Config) -> Result<(SocketAddr, Config)> {
+    if !listening.ip().is_unspecified() {
+        return Ok((listening, config));
+    }
+    let server = config.api_server.as_deref().context("who listens at all addresses must know where the API server is")?;
+    let own = connect::own_address(server).await.with_context(|| format!("find the address from which to call {server}"))?;
+    if let (IpAddr::V4(own), [_]) = (own, &config.names()[..]) {
+        config.node_ip.get_or_insert(own);
+    }
+    Ok((SocketAddr::new(own, listening.port()), config))
+}
+
 /// What each node is: its place in the address ranges is its old one, or one that no node of the cluster has.
-async fn plan(client: &Client, config: &Config, kubelet: std::net::SocketAddr) -> Result<(Vec<Arc<Facts>>, HashMap<String, Node>)> {
+async fn plan(client: &Client, config: &Config, kubelet: SocketAddr) -> Result<(Vec<Arc<Facts>>, HashMap<String, Node>)> {
     let (api, everything) = (Api::<Node>::all(client.clone()), ListParams::default());
     let there = heartbeat::patiently(|| api.list(&everything)).await.context("list the nodes")?;
     let mut taken: HashSet<String> = there.items.iter().filter_map(|node| node.spec.as_ref()?.pod_cidr.clone()).collect();
@@ -118,12 +143,11 @@ async fn plan(client: &Client, config: &Config, kubelet: std::net::SocketAddr) -
     Ok((facts.collect(), known))
 }
 
-/// Says what a kubelet says when it starts. The UID is the node's name, as upstream has it.
+/// Says what a kubelet says when it starts.
 fn greet(recorder: &Recorder, name: &str) {
-    let (kind, name) = (Some("Node".to_owned()), name.to_owned());
-    let about = ObjectReference { kind, name: Some(name.clone()), uid: Some(name.clone()), ..ObjectReference::default() };
-    let recorder = recorder.on_host(&name);
-    for (reason, message) in node::greetings(&name) {
+    let about = node::reference(name);
+    let recorder = recorder.on_host(name);
+    for (reason, message) in node::greetings(name) {
         recorder.normal(&about, reason, message);
     }
 }
@@ -171,7 +195,8 @@ async fn watch_nodes(
             Ok(Event::InitApply(node) | Event::Apply(node)) => {
                 if let Some(name) = node.metadata.name.as_deref().and_then(|name| ours.get(name)) {
                     listed.insert(name.clone());
-                    if !node.status.as_ref().is_some_and(|status| condition::is_true(&status.conditions, "Ready")) {
+                    if !node.status.as_ref().is_some_and(|status| condition::is_true(&status.conditions, "Ready")) || node::is_untrue(&node)
+                    {
                         wanted.push(Order::Refresh(name.clone()));
                     }
                     if worker.send(Message::Node(Box::new(node))).await.is_err() {

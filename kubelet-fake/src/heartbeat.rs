@@ -2,7 +2,11 @@
 //!
 //! Must not know: pods.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream, stream::FuturesUnordered};
@@ -11,11 +15,11 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::MicroTime,
 };
 use kube::{
-    Api, Client,
+    Api, Client, Resource as _,
     api::{Patch, PatchParams, PostParams},
-    core::PartialObjectMeta,
+    core::{PartialObjectMeta, Request},
 };
-use mini_daemon::clock;
+use mini_daemon::{clock, write};
 use serde_json::json;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +30,9 @@ use crate::node::{self, Facts};
 const PERIOD: Duration = Duration::from_secs(10);
 /// After how many renewals the status is refreshed: 5 minutes.
 const REFRESH: usize = 30;
+/// At how many moments of a period heartbeats are sent at most. Beyond that those of several nodes go together: what a request costs
+/// is mostly that it wakes everybody up.
+const MOST_STROKES: usize = 50;
 /// How many requests are under way at once.
 const IN_FLIGHT: usize = 64;
 /// The first pause after a failure, doubled up to the longest.
@@ -110,7 +117,7 @@ async fn adopt(api: &Api<Node>, facts: &Facts, object: &Node, known: &Node) -> k
         patch["spec"] = json!({ "podCIDR": facts.pod_cidr, "podCIDRs": [facts.pod_cidr] });
     }
     api.patch(&facts.name, &PatchParams::default(), &Patch::Strategic(patch)).await?;
-    let status = node::status(facts, known.status.as_ref(), clock::now());
+    let status = node::status(facts, Some(known), clock::now());
     api.patch_status(&facts.name, &PatchParams::default(), &Patch::Strategic(json!({ "status": status }))).await
 }
 
@@ -125,9 +132,9 @@ async fn take_lease(client: &Client, name: &str, uid: &str) -> kube::Result<()> 
 
 /// Renews the Lease of a node; makes it anew if somebody deleted it.
 async fn renew(client: &Client, name: &str) -> kube::Result<()> {
-    let api = Api::<PartialObjectMeta<Lease>>::namespaced(client.clone(), NAMESPACE);
+    let leases = Request::new(Lease::url_path(&(), Some(NAMESPACE)));
     let patch = json!({ "spec": { "renewTime": MicroTime(clock::now()) } });
-    match api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
+    match write::send(client, leases.patch(name, &PatchParams::default(), &Patch::Merge(patch))).await {
         Err(kube::Error::Api(status)) if status.code == 404 => {
             let node = Api::<PartialObjectMeta<Node>>::all(client.clone()).get(name).await?;
             let lease = node::lease(name, node.metadata.uid.as_deref().unwrap_or_default(), clock::now());
@@ -141,7 +148,7 @@ async fn renew(client: &Client, name: &str) -> kube::Result<()> {
 async fn refresh(client: &Client, facts: &Facts) -> kube::Result<()> {
     let api = Api::<Node>::all(client.clone());
     let known = api.get(&facts.name).await?;
-    let status = node::status(facts, known.status.as_ref(), clock::now());
+    let status = node::status(facts, Some(&known), clock::now());
     let patch = Patch::Strategic(json!({ "status": status }));
     Api::<PartialObjectMeta<Node>>::all(client.clone()).patch_status(&facts.name, &PatchParams::default(), &patch).await.map(|_| ())
 }
@@ -157,31 +164,35 @@ pub(crate) async fn keep(
     token: CancellationToken,
 ) -> Result<()> {
     let by_name: HashMap<_, _> = nodes.iter().map(|facts| (facts.name.clone(), facts.clone())).collect();
-    let count = nodes.len().max(1);
-    let mut turns = tokio::time::interval(PERIOD / u32::try_from(count).unwrap_or(u32::MAX));
+    let strokes = nodes.len().clamp(1, MOST_STROKES);
+    let mut turns = tokio::time::interval(PERIOD / u32::try_from(strokes).unwrap_or(u32::MAX));
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut flying = FuturesUnordered::new();
-    let mut turn = 0;
+    let (mut flying, mut waiting) = (FuturesUnordered::new(), VecDeque::new());
+    let mut stroke = 0;
     loop {
-        let free = flying.len() < IN_FLIGHT;
-        let (facts, order) = tokio::select! {
-            () = token.cancelled() => return Ok(()),
-            Some(()) = flying.next(), if !flying.is_empty() => continue,
-            Some(order) = orders.recv(), if free => match &order {
-                Order::Register(name) | Order::Refresh(name) => (by_name.get(name).cloned(), Some(order)),
-            },
-            _ = turns.tick(), if free => {
-                let (round, place) = (turn / count, turn % count);
-                turn += 1;
-                let facts = nodes.get(place).cloned();
-                // The first statuses were just sent; later ones come node after node.
-                let due = round > 0 && (round + place).is_multiple_of(REFRESH);
-                let order = facts.as_ref().filter(|_| due).map(|facts| Order::Refresh(facts.name.clone()));
-                (facts, order)
-            }
-        };
-        if let Some(facts) = facts {
+        while flying.len() < IN_FLIGHT
+            && let Some((facts, order)) = waiting.pop_front()
+        {
             flying.push(beat(client.clone(), facts, order));
+        }
+        tokio::select! {
+            () = token.cancelled() => return Ok(()),
+            Some(()) = flying.next(), if !flying.is_empty() => {}
+            Some(order) = orders.recv() => {
+                let (Order::Register(name) | Order::Refresh(name)) = &order;
+                waiting.extend(by_name.get(name).cloned().map(|facts| (facts, Some(order))));
+            }
+            _ = turns.tick(), if waiting.is_empty() => {
+                let (round, place) = (stroke / strokes, stroke % strokes);
+                stroke += 1;
+                let (first, end) = (place * nodes.len() / strokes, (place + 1) * nodes.len() / strokes);
+                for (index, facts) in (first..).zip(nodes.get(first..end).into_iter().flatten()) {
+                    // The first statuses were just sent; later ones come node after node.
+                    let due = round > 0 && (round + index).is_multiple_of(REFRESH);
+                    let order = due.then(|| Order::Refresh(facts.name.clone()));
+                    waiting.push_back((facts.clone(), order));
+                }
+            }
         }
     }
 }

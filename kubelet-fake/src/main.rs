@@ -8,8 +8,11 @@ use mini_kubelet::Args;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    let Args { process, connect, config } = Args::parse();
+    let Args { process, connect, mut config } = Args::parse();
     process::run("mini-kubelet", &process, |tasks| {
-        Box::pin(async move { mini_kubelet::run(connect.client(mini_kubelet::AGENT).await?, config, tasks).await })
+        Box::pin(async move {
+            config.api_server = Some(connect.address().await?);
+            mini_kubelet::run(connect.client(mini_kubelet::AGENT).await?, config, tasks).await
+        })
     })
 }

@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use k8s_openapi::{
     api::{
         coordination::v1::{Lease, LeaseSpec},
-        core::v1::{DaemonEndpoint, Node, NodeAddress, NodeCondition, NodeDaemonEndpoints, NodeSpec, NodeStatus, NodeSystemInfo},
+        core::v1::{
+            DaemonEndpoint, Node, NodeAddress, NodeCondition, NodeDaemonEndpoints, NodeSpec, NodeStatus, NodeSystemInfo, ObjectReference,
+        },
     },
     apimachinery::pkg::{
         api::resource::Quantity,
@@ -21,7 +23,10 @@ use k8s_openapi::{
 };
 use mini_api::condition;
 
-use crate::config::Config;
+use crate::{
+    config::Config,
+    pod::eviction::{self, Pressure},
+};
 
 /// The annotation that tells where the kubelet of a node can really be reached, as the node's own address is made up.
 pub(crate) const ADDRESS: &str = "mini.dev/kubelet-address";
@@ -81,6 +86,11 @@ impl Facts {
         Self { name: name.into(), ip, pod_cidr, capacity, kubelet, boot_id: boot_id.to_owned() }
     }
 
+    /// What pods can have of it.
+    pub(crate) fn allocatable(&self) -> &BTreeMap<String, Quantity> {
+        &self.capacity
+    }
+
     /// The first three octets of the pods' IPs.
     pub(crate) fn pod_net(&self) -> [u8; 3] {
         let base = self.pod_cidr.split('/').next().and_then(|base| base.parse::<Ipv4Addr>().ok());
@@ -137,8 +147,24 @@ pub(crate) fn object(facts: &Facts, now: Timestamp) -> Node {
     }
 }
 
-/// The status of a healthy node, with the transition times of the `old` one where nothing changed.
-pub(crate) fn status(facts: &Facts, old: Option<&NodeStatus>, now: Timestamp) -> NodeStatus {
+/// Whom Events about a node are about. The UID is the node's name, as upstream has it.
+pub(crate) fn reference(name: &str) -> ObjectReference {
+    let name = Some(name.to_owned());
+    ObjectReference { kind: Some("Node".to_owned()), uid: name.clone(), name, ..ObjectReference::default() }
+}
+
+/// Whether a node's status tells something else about what it runs out of than its annotation wants.
+pub(crate) fn is_untrue(node: &Node) -> bool {
+    let wanted = eviction::wanted(node);
+    let told =
+        |pressure: &Pressure| node.status.as_ref().is_some_and(|status| condition::is_true(&status.conditions, pressure.condition()));
+    Pressure::ALL.iter().any(|pressure| wanted.contains(pressure) != told(pressure))
+}
+
+/// The status of a node that works, with the transition times of the `known` object's where nothing changed.
+pub(crate) fn status(facts: &Facts, known: Option<&Node>, now: Timestamp) -> NodeStatus {
+    let old = known.and_then(|node| node.status.as_ref());
+    let pressed = known.map(eviction::wanted).unwrap_or_default();
     let address = |kind: &str, address: String| NodeAddress { type_: kind.to_owned(), address };
     let machine_id = format!("{:016x}{:016x}", word(&facts.name, 1), word(&facts.name, 2));
     let mut status = NodeStatus {
@@ -162,12 +188,17 @@ pub(crate) fn status(facts: &Facts, old: Option<&NodeStatus>, now: Timestamp) ->
         conditions: old.and_then(|old| old.conditions.clone()),
         ..NodeStatus::default()
     };
-    for (kind, holds, reason, message) in [
-        ("MemoryPressure", condition::FALSE, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        ("DiskPressure", condition::FALSE, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        ("PIDPressure", condition::FALSE, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-        ("Ready", condition::TRUE, "KubeletReady", "kubelet is posting ready status"),
-    ] {
+    let healthy = [
+        (Pressure::Memory, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        (Pressure::Disk, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        (Pressure::Pid, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    ];
+    let pressures = healthy.into_iter().map(|(pressure, reason, message)| match pressed.contains(&pressure) {
+        true => (pressure.condition(), condition::TRUE, pressure.told().0, pressure.told().1),
+        false => (pressure.condition(), condition::FALSE, reason, message),
+    });
+    let ready = ("Ready", condition::TRUE, "KubeletReady", "kubelet is posting ready status");
+    for (kind, holds, reason, message) in pressures.chain([ready]) {
         let new = NodeCondition {
             type_: kind.to_owned(),
             status: holds.to_owned(),
@@ -266,10 +297,24 @@ mod tests {
     fn transition_times_stay_while_nothing_changes() {
         let facts = facts("n", None, &mut HashSet::new());
         let (first, later) = (Timestamp::from_second(1).unwrap(), Timestamp::from_second(301).unwrap());
-        let status = status(&facts, Some(&status(&facts, None, first)), later);
+        let known = Node { status: Some(status(&facts, None, first)), ..Node::default() };
+        let status = status(&facts, Some(&known), later);
         let ready = condition::node(&status, "Ready").unwrap();
         assert_eq!((&ready.last_transition_time, &ready.last_heartbeat_time), (&Some(Time(first)), &Some(Time(later))));
         assert_eq!(ready.message.as_deref(), Some("kubelet is posting ready status"));
         assert_eq!(status.node_info.unwrap().system_uuid.len(), 36);
+    }
+
+    #[test]
+    fn what_a_node_runs_out_of_is_told() {
+        let facts = facts("n", None, &mut HashSet::new());
+        let mut node = object(&facts, Timestamp::UNIX_EPOCH);
+        assert!(!is_untrue(&node));
+        node.metadata.annotations = Some([("mini.dev/pressure".to_owned(), "disk".to_owned())].into());
+        assert!(is_untrue(&node));
+        node.status = Some(status(&facts, Some(&node), Timestamp::UNIX_EPOCH));
+        assert!(!is_untrue(&node));
+        let disk = condition::node(node.status.as_ref().unwrap(), "DiskPressure").unwrap();
+        assert_eq!((disk.status.as_str(), disk.reason.as_deref()), ("True", Some("KubeletHasDiskPressure")));
     }
 }

@@ -1,71 +1,117 @@
-//! When a container counts as started and as ready, given its probes.
+//! Asking a probe once, with upstream's words for the answer.
 //!
-//! A simulated process answers every probe it is asked, so only the times count: the first probe runs after
-//! `initialDelaySeconds`, further ones every `periodSeconds`, and `successThreshold` of them are needed.
-//!
-//! Must not know: pods, the runtime, the clock.
+//! Must not know: when it is asked, what follows.
 
-use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::{Container, Probe};
+use std::time::Duration;
 
-/// What the probes of a running container say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Health {
-    /// The startup probe, if any, has succeeded.
-    pub(crate) started: bool,
-    /// The readiness probe, if any, has succeeded.
-    pub(crate) ready: bool,
-    /// When the next probe changes the answer.
-    pub(crate) changes: Option<Timestamp>,
+use k8s_openapi::api::core::v1::{ExecAction, GRPCAction, HTTPGetAction, Probe, TCPSocketAction};
+use mini_api::dial::failure;
+use tokio::time::timeout;
+
+use crate::{
+    ask::{Subject, grpc},
+    pod::prober::{Answer, Due},
+    runtime::RuntimeError,
+};
+
+/// How often a probe that cannot be asked is tried at once.
+const TRIES: usize = 3;
+/// What a probe calls itself.
+const AGENT: &str = "kube-probe/1.36";
+const GRPC_AGENT: &str = "kube-probe/1.36 grpc-go/1.72.2";
+
+/// Asks.
+pub(crate) async fn ask(subject: &Subject, due: &Due) -> Answer {
+    let Some(probe) = due.kind.of(&subject.container) else { return Answer::Success };
+    let mut answer = once(subject, probe).await;
+    for _ in 1..TRIES {
+        if !matches!(answer, Answer::Error(_)) {
+            break;
+        }
+        answer = once(subject, probe).await;
+    }
+    answer
 }
 
-/// The health of a container that runs since `since`.
-pub(crate) fn health(container: &Container, since: Timestamp, now: Timestamp) -> Health {
-    let started_at = container.startup_probe.as_ref().map_or(since, |probe| success(probe, since, since));
-    let ready_at = container.readiness_probe.as_ref().map_or(started_at, |probe| success(probe, since, started_at));
-    let next = if started_at > now { Some(started_at) } else { Some(ready_at) };
-    Health { started: started_at <= now, ready: ready_at <= now, changes: next.filter(|at| *at > now) }
+async fn once(subject: &Subject, probe: &Probe) -> Answer {
+    let patience = Duration::from_secs(u64::try_from(probe.timeout_seconds.unwrap_or(1)).unwrap_or(0).max(1));
+    if let Some(action) = &probe.exec {
+        exec(subject, action, patience).await
+    } else if let Some(action) = &probe.http_get {
+        get(subject, action, patience).await
+    } else if let Some(action) = &probe.tcp_socket {
+        connect(subject, action, patience).await
+    } else if let Some(action) = &probe.grpc {
+        check(subject, action, patience).await
+    } else {
+        Answer::Error(format!("missing probe handler for {}:{}", crate::pod::full_name(&subject.pod), subject.container.name))
+    }
 }
 
-/// When enough probes have succeeded, the first of them run not before `earliest`.
-fn success(probe: &Probe, since: Timestamp, earliest: Timestamp) -> Timestamp {
-    let seconds = |value: i32| SignedDuration::from_secs(i64::from(value.max(0)));
-    let first = (since + seconds(probe.initial_delay_seconds.unwrap_or(0))).max(earliest);
-    let more = probe.success_threshold.unwrap_or(1).max(1) - 1;
-    first + seconds(more.saturating_mul(probe.period_seconds.unwrap_or(10)))
+async fn exec(subject: &Subject, action: &ExecAction, patience: Duration) -> Answer {
+    let command = action.command.as_deref().unwrap_or_default();
+    match timeout(patience, subject.exec(command)).await {
+        Err(_) => Answer::Failure(format!("command timed out: {:?} timed out after {}s", command.join(" "), patience.as_secs())),
+        Ok(Ok((0, ..))) => Answer::Success,
+        Ok(Ok((_, output, _))) => Answer::Failure(output),
+        Ok(Err(error @ RuntimeError::NotFound(_))) => Answer::Error(format!("rpc error: code = NotFound desc = {error}")),
+        Ok(Err(error)) => Answer::Error(format!("rpc error: code = Unknown desc = {error}")),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
+async fn get(subject: &Subject, action: &HTTPGetAction, patience: Duration) -> Answer {
+    let get = match subject.get(action) {
+        Ok(get) => get,
+        Err(why) => return Answer::Error(why),
+    };
+    let url = get.url();
+    match timeout(patience, get.send(subject, AGENT)).await {
+        Err(_) => Answer::Failure(format!("Get {url:?}: context deadline exceeded (Client.Timeout exceeded while awaiting headers)")),
+        Ok(Err(why)) => Answer::Failure(why),
+        Ok(Ok(page)) => match page.code {
+            200..300 => Answer::Success,
+            300..400 => Answer::Warning(format!("Probe terminated redirects, Response body: {}", page.body)),
+            code => Answer::Failure(format!("HTTP probe failed with statuscode: {code}")),
+        },
     }
+}
 
-    fn seen(container: &Container, second: i64) -> (bool, bool, Option<Timestamp>) {
-        let health = health(container, at(100), at(second));
-        (health.started, health.ready, health.changes)
+async fn connect(subject: &Subject, action: &TCPSocketAction, patience: Duration) -> Answer {
+    let address = subject.port(&action.port).map(|port| subject.address(action.host.as_deref(), port));
+    let address = match address {
+        Ok(Ok(address)) => address,
+        Ok(Err(why)) => return Answer::Failure(why),
+        Err(why) => return Answer::Error(why),
+    };
+    match timeout(patience, subject.runtime.dial(address)).await {
+        Err(_) => Answer::Failure(format!("dial tcp {address}: i/o timeout")),
+        Ok(Err(error)) => Answer::Failure(failure(address, &error)),
+        Ok(Ok(_)) => Answer::Success,
     }
+}
 
-    #[test]
-    fn without_probes_running_is_ready() {
-        assert_eq!(seen(&Container::default(), 100), (true, true, None));
-    }
-
-    #[test]
-    fn probes_take_their_time() {
-        let probe = |delay, threshold| {
-            Some(Probe {
-                initial_delay_seconds: Some(delay),
-                success_threshold: Some(threshold),
-                period_seconds: Some(5),
-                ..Probe::default()
-            })
-        };
-        let container = Container { startup_probe: probe(10, 1), readiness_probe: probe(2, 3), ..Container::default() };
-        assert_eq!(seen(&container, 109), (false, false, Some(at(110))));
-        assert_eq!(seen(&container, 110), (true, false, Some(at(120))));
-        assert_eq!(seen(&container, 120), (true, true, None));
+async fn check(subject: &Subject, action: &GRPCAction, patience: Duration) -> Answer {
+    let port = u16::try_from(action.port).unwrap_or_default();
+    let address = match subject.address(None, port) {
+        Ok(address) => address,
+        Err(why) => return Answer::Failure(why),
+    };
+    let (name, seconds) = (address.to_string(), patience.as_secs());
+    let deadline = tokio::time::Instant::now() + patience;
+    let connection = match tokio::time::timeout_at(deadline, subject.runtime.dial(address)).await {
+        Ok(Ok(connection)) => connection,
+        missed => {
+            // It keeps trying to connect until the time is over.
+            if missed.is_ok() {
+                tokio::time::sleep_until(deadline).await;
+            }
+            return Answer::Failure(format!("timeout: failed to connect service {name:?} within {seconds}s: context deadline exceeded"));
+        }
+    };
+    let service = action.service.as_deref().unwrap_or_default();
+    match tokio::time::timeout_at(deadline, grpc::check(connection, &name, service, GRPC_AGENT)).await {
+        Err(_) => Answer::Failure(format!("timeout: health rpc did not complete within {seconds}s")),
+        Ok(Err(why)) => Answer::Failure(why),
+        Ok(Ok(())) => Answer::Success,
     }
 }

@@ -6,7 +6,11 @@
 mod channels;
 mod exec;
 mod forward;
+mod spdy;
 mod stats;
+mod streams;
+mod verdict;
+mod wire;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -32,7 +36,9 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::stats::Spent;
 use crate::{
+    network::Network,
     runtime::{Container, ContainerRuntime, LogOptions, State as Doing},
     worker::Message,
 };
@@ -44,8 +50,12 @@ pub(crate) struct Sources {
     pub(crate) worker: mpsc::Sender<Message>,
     /// Knows the logs.
     pub(crate) runtime: Arc<dyn ContainerRuntime>,
+    /// Knows who listens.
+    pub(crate) network: Network,
     /// The nodes that are served here.
     pub(crate) nodes: Arc<HashSet<Arc<str>>>,
+    /// Remembers how much of the CPU things have used.
+    pub(crate) spent: Arc<Spent>,
     /// Cancelled when all that is served is to end.
     pub(crate) stop: CancellationToken,
 }
@@ -68,10 +78,10 @@ pub(crate) async fn serve(listener: TcpListener, sources: Sources) -> Result<()>
 }
 
 impl Sources {
-    /// Every pod.
-    async fn all(&self) -> Result<Vec<Arc<Pod>>, Refusal> {
+    /// Every pod, or those of a node.
+    async fn all(&self, node: Option<Arc<str>>) -> Result<Vec<Arc<Pod>>, Refusal> {
         let (reply, answer) = oneshot::channel();
-        self.worker.send(Message::All(reply)).await.map_err(|_| stopping())?;
+        self.worker.send(Message::All(node, reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
     }
 
@@ -100,6 +110,9 @@ fn router(sources: Sources) -> Router {
         .route("/healthz", get(|| async { "ok" }))
         .route("/pods", get(pods))
         .route("/stats/summary", get(stats::summary))
+        .route("/metrics", get(stats::own))
+        .route("/metrics/resource", get(stats::resource))
+        .route("/metrics/cadvisor", get(stats::cadvisor))
         .route("/containerLogs/{namespace}/{pod}/{container}", get(logs))
         .route("/exec/{namespace}/{pod}/{container}", any(exec::exec))
         .route("/attach/{namespace}/{pod}/{container}", any(exec::attach))
@@ -110,7 +123,7 @@ fn router(sources: Sources) -> Router {
 }
 
 async fn pods(State(sources): State<Sources>) -> Result<Response, Refusal> {
-    let pods = sources.all().await?;
+    let pods = sources.all(None).await?;
     let items: Vec<&Pod> = pods.iter().map(|pod| &**pod).collect();
     let list = serde_json::json!({ "kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items });
     Ok(([(header::CONTENT_TYPE, "application/json")], list.to_string()).into_response())

@@ -11,7 +11,13 @@ use std::{
 use k8s_openapi::api::core::v1::Node;
 use mini_daemon::events::Recorder;
 
-use crate::{node::Facts, pod::admission::Amounts};
+use crate::{
+    node::{self, Facts},
+    pod::{
+        admission::Amounts,
+        eviction::{self, Pressure},
+    },
+};
 
 /// One node and what is taken of it.
 pub(crate) struct Slot {
@@ -21,6 +27,8 @@ pub(crate) struct Slot {
     pub(crate) node: Node,
     /// Sends Events in its name.
     pub(crate) recorder: Recorder,
+    /// What it runs out of.
+    pub(crate) pressure: Vec<Pressure>,
     used: Amounts,
     pods: HashMap<Arc<str>, Holding>,
     addresses: Addresses,
@@ -28,7 +36,7 @@ pub(crate) struct Slot {
 
 /// What one pod took.
 struct Holding {
-    amounts: Amounts,
+    amounts: Vec<(String, i64)>,
     address: Option<u8>,
 }
 
@@ -36,7 +44,22 @@ impl Slot {
     /// A node of which nothing is taken.
     pub(crate) fn new(facts: Arc<Facts>, node: Node, recorder: Recorder) -> Self {
         let addresses = Addresses { net: facts.pod_net(), taken: BTreeSet::new(), last: 1 };
-        Self { facts, node, recorder, used: Amounts::new(), pods: HashMap::new(), addresses }
+        let pressure = eviction::wanted(&node);
+        Self { facts, node, recorder, pressure, used: Amounts::new(), pods: HashMap::new(), addresses }
+    }
+
+    /// The node's object has changed. What it runs out of is told.
+    pub(crate) fn update(&mut self, node: Node) {
+        let pressure = eviction::wanted(&node);
+        let about = node::reference(&self.facts.name);
+        for one in Pressure::ALL {
+            let (before, after) = (self.pressure.contains(&one), pressure.contains(&one));
+            if before != after {
+                let reason = one.events()[usize::from(before)];
+                self.recorder.normal(&about, reason, format!("Node {} status is now: {reason}", self.facts.name));
+            }
+        }
+        (self.node, self.pressure) = (node, pressure);
     }
 
     /// What all pods took together.
@@ -44,14 +67,16 @@ impl Slot {
         &self.used
     }
 
-    /// Gives a pod its room, and the IP it already has.
-    pub(crate) fn reserve(&mut self, pod: &Arc<str>, amounts: Amounts, ip: Option<IpAddr>) {
+    /// Gives a pod its room, and the IP it already has. Returns that, unless another pod was given it meanwhile.
+    pub(crate) fn reserve(&mut self, pod: &Arc<str>, amounts: Amounts, ip: Option<IpAddr>) -> Option<IpAddr> {
         self.release(pod);
         for (name, amount) in &amounts {
             *self.used.entry(name.clone()).or_default() += amount;
         }
         let address = ip.and_then(|ip| self.addresses.keep(ip));
-        self.pods.insert(pod.clone(), Holding { amounts, address });
+        self.pods.insert(pod.clone(), Holding { amounts: amounts.into_iter().collect(), address });
+        // An address of another range is the node's own.
+        ip.filter(|ip| address.is_some() || self.addresses.octet(*ip).is_none())
     }
 
     /// An IP for a pod: the node's own or one of the pods' range. `None` when the range is exhausted.
@@ -62,7 +87,7 @@ impl Slot {
         let (address, ip) = self.addresses.take()?;
         match self.pods.get_mut(pod) {
             Some(holding) => holding.address = Some(address),
-            None => drop(self.pods.insert(pod.clone(), Holding { amounts: Amounts::new(), address: Some(address) })),
+            None => drop(self.pods.insert(pod.clone(), Holding { amounts: Vec::new(), address: Some(address) })),
         }
         Some(ip)
     }
@@ -100,9 +125,14 @@ impl Addresses {
 
     /// Marks one as taken, if it is of this range and free.
     fn keep(&mut self, ip: IpAddr) -> Option<u8> {
+        self.octet(ip).filter(|octet| self.taken.insert(*octet))
+    }
+
+    /// Its last octet, if it is of this range.
+    fn octet(&self, ip: IpAddr) -> Option<u8> {
         let IpAddr::V4(ip) = ip else { return None };
         let [net @ .., octet] = ip.octets();
-        (net == self.net && self.taken.insert(octet)).then_some(octet)
+        (net == self.net).then_some(octet)
     }
 }
 

@@ -25,10 +25,15 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::pod::OWN_CONDITIONS;
+use crate::{
+    pod::{DISRUPTED, OWN_CONDITIONS, TERMINATED},
+    resting::{pack, unpack},
+};
 
 /// How many requests are under way at once.
 const IN_FLIGHT: usize = 64;
+/// The field of a status that is merged by the types of its elements.
+const CONDITIONS: &str = "conditions";
 /// The first pause after a request that failed; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -58,8 +63,8 @@ type Fields = Map<String, Value>;
 struct Slot {
     namespace: String,
     name: String,
-    /// What the API server has of what a kubelet writes: what we sent last.
-    stored: Fields,
+    /// What the API server has of what a kubelet writes: what we sent last. As JSON, for most pods rest.
+    stored: Box<[u8]>,
     /// The resource version it got with that.
     version: u64,
     /// What it shall have.
@@ -154,9 +159,9 @@ impl Desk {
         if slot.wanted.is_some() || slot.version == 0 || version(&pod.metadata) <= slot.version {
             return;
         }
-        let live = known(&pod);
-        if patch(uid, &live, &slot.stored).is_some() {
-            let told = std::mem::replace(&mut slot.stored, live);
+        let (live, told) = (known(&pod), unpack(&slot.stored));
+        if patch(uid, &live, &told).is_some() {
+            slot.stored = pack(&live);
             self.slot(&pod, |slot| slot.wanted = Some(told));
         }
     }
@@ -164,7 +169,7 @@ impl Desk {
     fn slot(&mut self, pod: &Pod, change: impl FnOnce(&mut Slot)) {
         let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
         let slot = self.slots.entry(uid.clone()).or_insert_with(|| Slot {
-            stored: known(pod),
+            stored: pack(&known(pod)),
             version: 0,
             namespace: pod.metadata.namespace.clone().unwrap_or_default(),
             name: pod.metadata.name.clone().unwrap_or_default(),
@@ -190,7 +195,7 @@ impl Desk {
             let call =
                 Call { client: client.clone(), url: Pod::url_path(&(), Some(&slot.namespace)), name: slot.name.clone(), uid: uid.clone() };
             if let Some(wanted) = slot.wanted.take()
-                && let Some(patch) = patch(&uid, &slot.stored, &wanted)
+                && let Some(patch) = patch(&uid, &unpack(&slot.stored), &wanted)
             {
                 slot.busy = true;
                 return Some(call.status(patch, wanted).boxed());
@@ -211,8 +216,8 @@ impl Desk {
                 self.slots.remove(&uid);
                 return;
             }
-            (Answer::Done(version), Sent::Status(status)) => (slot.stored, slot.version) = (status, version),
-            (Answer::Refused, Sent::Status(status)) => slot.stored = status,
+            (Answer::Done(version), Sent::Status(status)) => (slot.stored, slot.version) = (pack(&status), version),
+            (Answer::Refused, Sent::Status(status)) => slot.stored = pack(&status),
             (_, Sent::Release) => {}
         }
         if slot.wanted.is_some() || slot.release {
@@ -232,10 +237,36 @@ fn version(meta: &ObjectMeta) -> u64 {
 /// The strategic merge patch that turns what is stored into what is wanted; `None` if there is nothing to do.
 /// The UID is a precondition: a pod of the same name that came later is not touched.
 fn patch(uid: &str, stored: &Fields, wanted: &Fields) -> Option<Value> {
+    let mut status = changes(stored, wanted);
+    if let Some(conditions) = status.get_mut(CONDITIONS) {
+        *conditions = Value::Array(conditions_patch(stored.get(CONDITIONS), wanted.get(CONDITIONS)));
+    }
+    (!status.is_empty()).then(|| json!({ "metadata": { "uid": uid }, "status": status }))
+}
+
+/// The fields that differ, null where there is to be none.
+fn changes(stored: &Fields, wanted: &Fields) -> Fields {
     let changed = wanted.iter().filter(|(key, value)| stored.get(*key) != Some(value)).map(|(key, value)| (key.clone(), value.clone()));
     let gone = stored.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (key.clone(), Value::Null));
-    let status: Fields = changed.chain(gone).collect();
-    (!status.is_empty()).then(|| json!({ "metadata": { "uid": uid }, "status": status }))
+    changed.chain(gone).collect()
+}
+
+/// Conditions are merged by their types: only what differs of those that differ is sent, and what one had and has no more is sent as null.
+fn conditions_patch(stored: Option<&Value>, wanted: Option<&Value>) -> Vec<Value> {
+    const TYPE: &str = "type";
+    let all = |list: Option<&Value>| list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object).cloned().collect();
+    let (stored, wanted): (Vec<Fields>, Vec<Fields>) = (all(stored), all(wanted));
+    let changed = wanted.iter().filter_map(|new| {
+        let Some(old) = stored.iter().find(|old| old.get(TYPE) == new.get(TYPE)) else { return Some(new.clone()) };
+        let mut differs = changes(old, new);
+        (!differs.is_empty()).then(|| {
+            differs.extend(new.get(TYPE).map(|kind| (TYPE.to_owned(), kind.clone())));
+            differs
+        })
+    });
+    let gone = stored.iter().filter(|old| !wanted.iter().any(|new| new.get(TYPE) == old.get(TYPE)));
+    let gone = gone.map(|old| json!({ "$patch": "delete", TYPE: old.get(TYPE) }));
+    changed.map(Value::Object).chain(gone).collect()
 }
 
 /// What the API server has of what a kubelet writes.
@@ -245,8 +276,12 @@ fn known(pod: &Pod) -> Fields {
 
 fn fields(status: &PodStatus) -> Fields {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(status) else { return Map::new() };
-    if let Some(conditions) = fields.get_mut("conditions").and_then(Value::as_array_mut) {
-        conditions.retain(|condition| condition["type"].as_str().is_some_and(|kind| OWN_CONDITIONS.contains(&kind)));
+    if let Some(conditions) = fields.get_mut(CONDITIONS).and_then(Value::as_array_mut) {
+        let own = |condition: &Value| match condition["type"].as_str() {
+            Some(DISRUPTED) => condition["reason"] == TERMINATED,
+            kind => kind.is_some_and(|kind| OWN_CONDITIONS.contains(&kind)),
+        };
+        conditions.retain(own);
     }
     fields
 }
@@ -331,6 +366,21 @@ mod tests {
         let (stored, wanted) = (fields(&stored), fields(&wanted));
         assert_eq!(patch("u", &stored, &wanted), Some(expected));
         assert_eq!(patch("u", &wanted, &wanted), None);
+    }
+
+    #[test]
+    fn a_condition_that_is_met_forgets_why_it_was_not() {
+        let conditions = |all: Value| fields(&status("Running", json!({ "conditions": all })));
+        let scheduled = json!({ "type": "PodScheduled", "status": "True" });
+        let stored = conditions(json!([{ "type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m" }, scheduled]));
+        let wanted = conditions(json!([{ "type": "Ready", "status": "True" }, scheduled, { "type": "Initialized", "status": "True" }]));
+        let sent = json!([
+            { "type": "Ready", "status": "True", "reason": null, "message": null },
+            { "type": "Initialized", "status": "True" },
+        ]);
+        assert_eq!(patch("u", &stored, &wanted).unwrap()["status"], json!({ "conditions": sent }));
+        let deleted = json!([{ "type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m" }, { "$patch": "delete", "type": "Initialized" }]);
+        assert_eq!(patch("u", &wanted, &stored).unwrap()["status"], json!({ "conditions": deleted }));
     }
 
     /// Requests in short, from a server that answers each after a second of virtual time.

@@ -9,8 +9,9 @@ use mini_scheduler::{
     amounts::{Amounts, Load},
     census::{Bond, Demand, Namespaces, Selection, Term},
     cluster::Cluster,
-    cycle::{Decision, Draw, schedule},
+    cycle::{Claims, Decision, Draw, schedule_beside},
     framework::Case,
+    memo::Memo,
     node::NodeInfo,
     pod::PodInfo,
     profile::Profile,
@@ -89,12 +90,12 @@ fn pod(wish: Wish, run: &str, index: u64) -> PodInfo {
 /// Microseconds a pod, of so many more pods.
 fn cost(cluster: &mut Cluster, wish: Wish, run: &str) -> f64 {
     let pods: Vec<_> = (0..PODS).map(|index| Arc::new(pod(wish, run, index))).collect();
-    let (mut start, profile) = (0, Profile::standard());
+    let (mut start, mut memo, profile) = (0, Memo::default(), Profile::standard());
     let began = Instant::now();
     for (index, pod) in pods.into_iter().enumerate() {
         cluster.prepare(&pod, profile);
         let draw = Draw { random: (index as u64).wrapping_mul(0x9e37_79b9), start };
-        let outcome = schedule(Case::new(&pod, cluster), draw);
+        let outcome = schedule_beside(Case::new(&pod, cluster), draw, &Claims::default(), &mut memo);
         start = outcome.search.next_start;
         if let Decision::Place(placement) = outcome.decision {
             let node = cluster.nodes.node(placement.row).info().name.clone();

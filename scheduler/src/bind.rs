@@ -17,13 +17,14 @@ use mini_daemon::{clock, events::Recorder};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use crate::{
     evict::Eviction,
     pod::{PodInfo, PodView},
     prebind,
     scheduler::Input,
+    slots::{Slot, Slots},
 };
 
 /// How many pods are told at once why they wait.
@@ -54,9 +55,14 @@ pub(crate) struct Report {
 }
 
 impl Hands {
-    /// Stores bindings, up to `in_flight` at once, until no more can come.
+    /// Stores bindings, up to `in_flight` at once, until no more can come. Pods that wait for their volumes do not count: that may take long.
     pub(crate) async fn bind_all(self, jobs: mpsc::Receiver<BindJob>, in_flight: usize) {
-        ReceiverStream::new(jobs).for_each_concurrent(in_flight, |(pod, node)| self.bind(pod, node)).await;
+        let next = |(slots, mut jobs): (Slots, mpsc::Receiver<BindJob>)| async move {
+            let slot = slots.free().await;
+            Some(((slot, jobs.recv().await?), (slots, jobs)))
+        };
+        let jobs = futures::stream::unfold((Slots::new(in_flight), jobs), next);
+        jobs.for_each_concurrent(None, |(slot, (pod, node))| self.bind(pod, node, slot)).await;
     }
 
     /// Tells pods why they wait, and makes room for those for whom that was decided, until no more can come.
@@ -71,11 +77,11 @@ impl Hands {
         UnboundedReceiverStream::new(jobs).for_each_concurrent(REPORTS_IN_FLIGHT, report).await;
     }
 
-    async fn bind(&self, pod: Arc<PodInfo>, node: Arc<str>) {
+    async fn bind(&self, pod: Arc<PodInfo>, node: Arc<str>, mut slot: Slot) {
         // The kubelet may speak before our answer is here; the story still begins with the choice of its node.
         let chosen = clock::now();
         if !pod.wants.claims.is_empty()
-            && let Err(error) = prebind::bind_volumes(&self.client, &pod, &node).await
+            && let Err(error) = prebind::bind_volumes(&self.client, &pod, &node, &mut slot).await
         {
             tracing::debug!(%pod, %node, error = format!("{error:#}"), "the pod's volumes are not bound");
             let message = format!("running PreBind plugin \"VolumeBinding\": {error:#}");

@@ -22,7 +22,7 @@ pub struct Cluster {
     pub nominations: Nominations,
     /// The namespaces, whose labels select pods by theirs.
     pub namespaces: Mirror<NamespaceInfo>,
-    /// Claims, volumes and their classes.
+    /// Claims, volumes and their classes, and what drivers say of nodes.
     pub storage: Storage,
     /// The PodDisruptionBudgets, which preemption respects where it can.
     pub budgets: Mirror<BudgetInfo>,
@@ -43,9 +43,7 @@ impl Cluster {
         self.namespaces.apply(Event::InitDone);
         self.budgets.apply(Event::InitDone);
         self.services.apply(Event::InitDone);
-        self.storage.claims.apply(Event::InitDone);
-        self.storage.volumes.apply(Event::InitDone);
-        self.storage.classes.apply(Event::InitDone);
+        self.storage.complete();
     }
 
     /// Gets ready for a decision about a pod, and for others like it. That makes decisions quick and changes none.
@@ -60,7 +58,7 @@ impl Cluster {
 pub enum Kind {
     /// A Namespace.
     Namespace,
-    /// A claim, a volume, or a class of them.
+    /// A claim, a volume, a class of them, or what a driver says about where they may be.
     Storage,
     /// A PodDisruptionBudget.
     PodDisruptionBudget,

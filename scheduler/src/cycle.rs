@@ -5,8 +5,10 @@ use std::collections::HashMap;
 
 use crate::{
     diagnosis::Diagnosis,
-    framework::{Case, Filter, Reason, Refusal},
+    framework::{Basis, Case, Filter, Reason, Refusal},
+    memo::{Memo, Said},
     plugins::PLUGINS,
+    snapshot::NodeRef,
 };
 
 /// Clusters up to this size are searched entirely; larger ones until at least this many nodes would do.
@@ -60,20 +62,22 @@ pub type Claims = HashMap<usize, (usize, Refusal)>;
 /// Chooses a node for a pod.
 #[must_use]
 pub fn schedule(case: Case<'_>, draw: Draw) -> Outcome {
-    schedule_beside(case, draw, &Claims::default())
+    schedule_beside(case, draw, &Claims::default(), &mut Memo::default())
 }
 
-/// Chooses a node for a pod, but none of those that others claim.
+/// Chooses a node for a pod, but none of those that others claim. What the memo knows already is not asked again; the choice is the
+/// same without it.
 #[must_use]
-pub fn schedule_beside(case: Case<'_>, draw: Draw, claims: &Claims) -> Outcome {
+pub fn schedule_beside(case: Case<'_>, draw: Draw, claims: &Claims, memo: &mut Memo) -> Outcome {
     let wanted = feasible_nodes_to_find(case.cluster.nodes.len(), case.profile.percentage_of_nodes_to_score);
-    let search = Search::run(case, draw.start, wanted, claims);
+    let mut said = memo.of(case);
+    let search = Search::run(case, draw.start, wanted, claims, said.as_deref_mut());
     if search.feasible.is_empty() {
         return Outcome { decision: Decision::Refuse(search.diagnose(case)), search, scores: Scores::default() };
     }
     let (mut row, mut score, mut scores) = (search.feasible[0], 0, Scores::default());
     if search.feasible.len() > 1 {
-        scores = Scores::of(case, &search.feasible);
+        scores = Scores::of(case, &search.feasible, said);
         (row, score) = best(&search.feasible, &scores.totals, draw.random);
     }
     let (feasible, evaluated) = (search.feasible.len(), search.feasible.len() + search.refused.len());
@@ -110,7 +114,7 @@ pub struct Search {
 impl Search {
     /// Looks at the nodes from row `start` on, until so many would do that nobody claims.
     #[must_use]
-    pub fn run(case: Case<'_>, start: usize, wanted: usize, claims: &Claims) -> Self {
+    pub fn run(case: Case<'_>, start: usize, wanted: usize, claims: &Claims, mut said: Option<&mut Said>) -> Self {
         let mut search = Self { next_start: start, ..Self::default() };
         let mut filters = Vec::with_capacity(PLUGINS.len());
         for index in &case.profile.filters {
@@ -131,7 +135,7 @@ impl Search {
         if let Some((index, names)) = narrow {
             search.narrowed_by = Some(index);
             for row in names.iter().filter_map(|name| table.row_of(name)) {
-                search.look_at(case, &filters, claims, row);
+                search.look_at(case, &filters, claims, row, None);
             }
             return search;
         }
@@ -142,7 +146,7 @@ impl Search {
         let start = start % nodes;
         let mut looked_at = 0;
         for row in (start..nodes).chain(0..start) {
-            search.look_at(case, &filters, claims, row);
+            search.look_at(case, &filters, claims, row, said.as_deref_mut());
             looked_at += 1;
             if search.feasible.len() == wanted {
                 break;
@@ -152,19 +156,25 @@ impl Search {
         search
     }
 
-    fn look_at(&mut self, case: Case<'_>, filters: &[(usize, Filter<'_>)], claims: &Claims, row: usize) {
+    fn look_at(&mut self, case: Case<'_>, filters: &[(usize, Filter<'_>)], claims: &Claims, row: usize, said: Option<&mut Said>) {
         if let Some((index, refusal)) = claims.get(&row) {
             self.refused.push((row, *index, refusal.clone()));
             return;
         }
         let node = case.cluster.nodes.node(row);
-        for (index, filter) in filters {
-            if let Err(refusal) = filter.look(node) {
-                self.refused.push((row, *index, refusal));
-                return;
+        let refusal = match said {
+            Some(said) => {
+                let own = said.verdict(node, || first(filters.iter().filter(|(_, filter)| filter.is_of_row()), node));
+                // Whoever comes before the one that is known to refuse may refuse as well, and is the one to be told of.
+                let before = filters.iter().take_while(|(index, _)| own.as_ref().is_none_or(|(refusing, _)| refusing != index));
+                first(before.filter(|(_, filter)| !filter.is_of_row()), node).or_else(|| own.clone())
             }
+            None => first(filters.iter(), node),
+        };
+        match refusal {
+            Some((index, refusal)) => self.refused.push((row, index, refusal)),
+            None => self.feasible.push(row),
         }
-        self.feasible.push(row);
     }
 
     /// Puts the refusals of all nodes into words.
@@ -192,6 +202,11 @@ impl Search {
         }
         diagnosis
     }
+}
+
+/// The first of these filters that refuses a node, by its plugin, and why.
+fn first<'f, 'c: 'f>(mut filters: impl Iterator<Item = &'f (usize, Filter<'c>)>, node: NodeRef<'_>) -> Option<(usize, Refusal)> {
+    filters.find_map(|(index, filter)| filter.look(node).err().map(|refusal| (*index, refusal)))
 }
 
 /// What is said of the nodes beyond those to which this plugin confined the search.
@@ -232,11 +247,15 @@ pub struct Column {
 impl Scores {
     /// The scores of these rows.
     #[must_use]
-    pub fn of(case: Case<'_>, rows: &[usize]) -> Self {
+    pub fn of(case: Case<'_>, rows: &[usize], mut said: Option<&mut Said>) -> Self {
         let mut all = Self { columns: Vec::new(), totals: vec![0; rows.len()] };
-        for (index, weight) in &case.profile.scorers {
+        for (place, (index, weight)) in case.profile.scorers.iter().enumerate() {
             let Some(score) = PLUGINS[*index].score(case, rows) else { continue };
-            let mut scores: Vec<i64> = rows.iter().map(|row| (score.look)(case.cluster.nodes.node(*row))).collect();
+            let nodes = rows.iter().map(|row| case.cluster.nodes.node(*row));
+            let mut scores: Vec<i64> = match said.as_deref_mut().filter(|_| score.basis == Basis::Row) {
+                Some(said) => nodes.map(|node| said.score(place, node, || (score.look)(node))).collect(),
+                None => nodes.map(&score.look).collect(),
+            };
             (score.normalize)(&mut scores);
             all.totals.iter_mut().zip(&scores).for_each(|(total, score)| *total += weight * score);
             all.columns.push(Column { plugin: *index, weight: *weight, scores });

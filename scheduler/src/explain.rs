@@ -184,7 +184,7 @@ enum Preemption {
 pub fn explain(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile) -> Explanation {
     let search = nomination::search(cluster, pod, profile);
     let case = Case { pod, cluster, profile };
-    let scores = if search.feasible.is_empty() { Scores::default() } else { Scores::of(case, &search.feasible) };
+    let scores = if search.feasible.is_empty() { Scores::default() } else { Scores::of(case, &search.feasible, None) };
     let account = Account::of(cluster, &search, &scores, None, Extent::WHOLE);
     let mut told = tell(pod, &account);
     let best = account.best.first().map(|best| best.total);

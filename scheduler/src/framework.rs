@@ -63,6 +63,15 @@ impl<'c> Case<'c> {
     }
 }
 
+/// What an answer about a node depends on besides what the pod wants and what its profile says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// On the row of that node and nothing else. It holds until the row changes.
+    Row,
+    /// On anything.
+    Cluster,
+}
+
 /// What a plugin says of a single node.
 pub type Look<'c, T> = Box<dyn Fn(NodeRef<'_>) -> T + 'c>;
 
@@ -74,7 +83,7 @@ pub enum Filter<'c> {
     /// It refuses no node to this pod.
     Nothing,
     /// It looks at each.
-    Each(Look<'c, Result<(), Refusal>>),
+    Each(Basis, Look<'c, Result<(), Refusal>>),
     /// Only the nodes of these names are worth looking at.
     Among(Vec<&'c str>, Look<'c, Result<(), Refusal>>),
     /// It refuses all, whatever they are.
@@ -84,7 +93,18 @@ pub enum Filter<'c> {
 impl<'c> Filter<'c> {
     /// Looks at each node.
     pub fn each(look: impl Fn(NodeRef<'_>) -> Result<(), Refusal> + 'c) -> Self {
-        Self::Each(Box::new(look))
+        Self::Each(Basis::Cluster, Box::new(look))
+    }
+
+    /// Looks at each node, and at nothing but the node and what the pod [wants](crate::pod::Wants): what it says is kept.
+    pub fn each_row(look: impl Fn(NodeRef<'_>) -> Result<(), Refusal> + 'c) -> Self {
+        Self::Each(Basis::Row, Box::new(look))
+    }
+
+    /// Whether what it says of a node depends on the node's row alone.
+    #[must_use]
+    pub fn is_of_row(&self) -> bool {
+        matches!(self, Self::Each(Basis::Row, _))
     }
 
     /// What it says of this node.
@@ -94,7 +114,7 @@ impl<'c> Filter<'c> {
     pub fn look(&self, node: NodeRef<'_>) -> Result<(), Refusal> {
         match self {
             Self::Nothing => Ok(()),
-            Self::Each(look) | Self::Among(_, look) => look(node),
+            Self::Each(_, look) | Self::Among(_, look) => look(node),
             Self::All(refusal) => Err(refusal.clone()),
         }
     }
@@ -106,17 +126,25 @@ pub struct Score<'c> {
     pub look: Look<'c, i64>,
     /// Brings the values of all nodes that would do into the range from 0 to [`MAX_SCORE`].
     pub normalize: Normalize<'c>,
+    /// What the value of a node depends on.
+    pub basis: Basis,
 }
 
 impl<'c> Score<'c> {
     /// A score that is in range already.
     pub fn plain(look: impl Fn(NodeRef<'_>) -> i64 + 'c) -> Self {
-        Self { look: Box::new(look), normalize: Box::new(|_| {}) }
+        Self { look: Box::new(look), normalize: Box::new(|_| {}), basis: Basis::Cluster }
     }
 
     /// A score of which the highest value is the best; or the lowest, with `reverse`.
     pub fn scaled(look: impl Fn(NodeRef<'_>) -> i64 + 'c, reverse: bool) -> Self {
-        Self { look: Box::new(look), normalize: Box::new(move |scores| scale(scores, reverse)) }
+        Self { look: Box::new(look), normalize: Box::new(move |scores| scale(scores, reverse)), basis: Basis::Cluster }
+    }
+
+    /// The same of a plugin that looks at nothing but the node and what the pod [wants](crate::pod::Wants): its values are kept.
+    #[must_use]
+    pub fn of_row(self) -> Self {
+        Self { basis: Basis::Row, ..self }
     }
 }
 

@@ -49,6 +49,7 @@ mod evict;
 pub mod explain;
 pub mod extension;
 pub mod framework;
+pub mod memo;
 mod meta;
 pub mod namespace;
 pub mod node;
@@ -63,6 +64,7 @@ mod record;
 pub mod relations;
 mod scheduler;
 pub mod service;
+mod slots;
 pub mod snapshot;
 pub mod storage;
 mod utilization;
@@ -105,7 +107,7 @@ pub struct Config {
 }
 
 impl Config {
-    const BIND_WORKERS: usize = 64;
+    const BIND_WORKERS: usize = 128;
 
     /// What the file says; without one, upstream's defaults for one scheduler name.
     fn configuration(&self) -> Result<Configuration, configuration::Error> {

@@ -8,6 +8,7 @@ use crate::{
     cluster::Cluster,
     cycle::{self, Claims, Decision, Draw, Outcome, Placement, Scores, Search},
     framework::{Case, Refusal},
+    memo::Memo,
     pod::{PodInfo, Uid},
     profile::Profile,
     snapshot::Gone,
@@ -105,7 +106,7 @@ impl Nominations {
 
 /// Chooses a node for a pod: the one where room was made for it, if it does now; otherwise any on which it takes nobody's room.
 /// The cluster is afterwards as it was before.
-pub fn schedule(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, draw: Draw) -> Outcome {
+pub fn schedule(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, draw: Draw, memo: &mut Memo) -> Outcome {
     let nominated = cluster.nominations.node_of(&pod.uid).cloned();
     if let Some((node, row)) = nominated.and_then(|node| Some((node.clone(), cluster.nodes.row_of(&node)?)))
         && let claims = cluster.nominations.claims_on(&node, pod)
@@ -116,13 +117,13 @@ pub fn schedule(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile, draw: D
         return Outcome { decision: Decision::Place(placement), search, scores: Scores::default() };
     }
     let claims = refused_for_others(cluster, pod, profile);
-    cycle::schedule_beside(Case { pod, cluster, profile }, draw, &claims)
+    cycle::schedule_beside(Case { pod, cluster, profile }, draw, &claims, memo)
 }
 
 /// Looks at all nodes for a pod. The cluster is afterwards as it was before.
 pub(crate) fn search(cluster: &mut Cluster, pod: &PodInfo, profile: &Profile) -> Search {
     let claims = refused_for_others(cluster, pod, profile);
-    Search::run(Case { pod, cluster, profile }, 0, usize::MAX, &claims)
+    Search::run(Case { pod, cluster, profile }, 0, usize::MAX, &claims, None)
 }
 
 /// Whether a node would do, and would do as well if those came who [claim](Nominations::claims_on) room on it.
@@ -184,7 +185,7 @@ mod tests {
     }
 
     fn placed(cluster: &mut Cluster, pod: &PodInfo) -> Option<Arc<str>> {
-        match schedule(cluster, pod, Profile::standard(), Draw::default()).decision {
+        match schedule(cluster, pod, Profile::standard(), Draw::default(), &mut Memo::default()).decision {
             Decision::Place(placement) => Some(cluster.nodes.node(placement.row).info().name.clone()),
             Decision::Refuse(_) => None,
         }

@@ -22,7 +22,7 @@ use crate::{
     census::Bond,
     meta,
     relations::Relations,
-    storage::{self, PodClaim, VolumeView},
+    storage::{self, Disk, PodClaim, VolumeView},
 };
 
 /// The part of a Pod that is decoded.
@@ -191,6 +191,8 @@ pub struct Wants {
     pub images: Box<[Arc<str>]>,
     /// The claims its volumes name.
     pub claims: Vec<PodClaim>,
+    /// The disks its volumes name themselves.
+    pub disks: Box<[Disk]>,
     /// `spec.priority`.
     pub priority: i32,
     /// `spec.preemptionPolicy` is `Never`.
@@ -255,7 +257,7 @@ impl std::fmt::Display for PodInfo {
 impl From<PodView> for PodInfo {
     fn from(view: PodView) -> Self {
         let PodView { metadata, mut spec, status } = view;
-        let claims = storage::claims_of(metadata.name.as_deref().unwrap_or_default(), spec.volumes.take());
+        let (claims, disks) = storage::volumes_of(metadata.name.as_deref().unwrap_or_default(), spec.volumes.take());
         let terminating = metadata.deletion_timestamp.is_some();
         let conditions = status.conditions.unwrap_or_default();
         let preempted = |condition: &Condition| {
@@ -276,7 +278,7 @@ impl From<PodView> for PodInfo {
             nominated: status.nominated_node_name.filter(|name| !name.is_empty()).map(Into::into),
             finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
             made_by: metadata.owner_references.into_iter().flatten().find_map(maker),
-            wants: Wants { claims, ..spec.wants(&namespace) },
+            wants: Wants { claims, disks, ..spec.wants(&namespace) },
             namespace,
             labels: metadata.labels.unwrap_or_default(),
             condition: conditions.into_iter().find(|condition| condition.kind == "PodScheduled"),
@@ -332,6 +334,7 @@ impl Spec {
             relations,
             images,
             claims: Vec::new(),
+            disks: Box::default(),
             priority,
             never_preempts,
         }

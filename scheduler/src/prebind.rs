@@ -21,10 +21,11 @@ use mini_api::{
 };
 use mini_daemon::events;
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     pod::PodInfo,
+    slots::Slot,
     storage::{Provision, Stored, provisions},
 };
 
@@ -34,11 +35,11 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// Sees to it that all claims of a pod are bound.
+/// Sees to it that all claims of a pod are bound. While others work on that, it takes no `slot`.
 ///
 /// # Errors
 /// Why they are not.
-pub(crate) async fn bind_volumes(client: &Client, pod: &PodInfo, node: &str) -> Result<()> {
+pub(crate) async fn bind_volumes(client: &Client, pod: &PodInfo, node: &str, slot: &mut Slot) -> Result<()> {
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &pod.namespace);
     let mut left = unbound(&claims, pod).await?;
     if left.is_empty() {
@@ -47,7 +48,7 @@ pub(crate) async fn bind_volumes(client: &Client, pod: &PodInfo, node: &str) -> 
     assign(client, &claims, left, node).await?;
     let (deadline, mut pause) = (Instant::now() + PATIENCE, FIRST_LOOK);
     loop {
-        sleep(pause).await;
+        slot.rest(pause).await;
         left = unbound(&claims, pod).await?;
         if left.is_empty() {
             return Ok(());

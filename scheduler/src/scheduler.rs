@@ -18,6 +18,7 @@ use crate::{
     diagnosis::Preemption,
     evict::Eviction,
     framework::{Case, Change, PluginSet},
+    memo::Memo,
     node::NodeInfo,
     nomination,
     pod::{PodInfo, Uid},
@@ -78,6 +79,8 @@ pub(crate) struct Scheduler {
     cluster: Cluster,
     /// Pods whose binding is on its way.
     binding: HashMap<Uid, Attempt>,
+    /// What plugins said of nodes as they are.
+    memo: Memo,
     /// What was decided about pods that were placed.
     records: Records,
     /// The row at which the next cycle begins.
@@ -147,7 +150,7 @@ impl Scheduler {
         let pod = attempt.pod.clone();
         let profile = profile_of(&self.profiles, &pod)?;
         self.cluster.prepare(&pod, profile);
-        let outcome = nomination::schedule(&mut self.cluster, &pod, profile, Draw { random, start: self.start });
+        let outcome = nomination::schedule(&mut self.cluster, &pod, profile, Draw { random, start: self.start }, &mut self.memo);
         self.start = outcome.search.next_start;
         let [active, backoff, unschedulable, _] = self.queue.counts();
         match outcome.decision {

@@ -22,6 +22,10 @@ pub struct Snapshot {
     load: Vec<Load>,
     ports: Vec<Vec<HostPort>>,
     pods: Vec<Vec<Arc<PodInfo>>>,
+    /// Which state of the table the row was last changed in; see `changes`.
+    versions: Vec<u64>,
+    /// How often any row was changed.
+    changes: u64,
     census: Census,
     held: HashMap<Uid, Held>,
     /// Pods on nodes that are not known, by the node's name.
@@ -65,6 +69,12 @@ impl<'a> NodeRef<'a> {
     #[must_use]
     pub fn row(self) -> usize {
         self.row
+    }
+
+    /// A number that no other state of any row has. Whatever is counted in the row is the same where this is.
+    #[must_use]
+    pub fn version(self) -> u64 {
+        self.snapshot.versions[self.row]
     }
 
     /// What the Node object says.
@@ -192,6 +202,7 @@ impl Snapshot {
             let changed = !self.nodes[row].admits_like(&node);
             self.census.node(row, Some(&self.nodes[row]), &node);
             self.nodes[row] = node;
+            self.touch(row);
             return changed;
         }
         let row = self.nodes.len();
@@ -203,6 +214,8 @@ impl Snapshot {
         self.load.push(Load::default());
         self.ports.push(Vec::new());
         self.pods.push(Vec::new());
+        self.versions.push(0);
+        self.touch(row);
         for pod in pods {
             self.add_to_row(row, pod);
         }
@@ -226,6 +239,7 @@ impl Snapshot {
         self.load.swap_remove(row);
         self.ports.swap_remove(row);
         let pods = self.pods.swap_remove(row);
+        self.versions.swap_remove(row);
         if let Some(moved) = self.nodes.get(row) {
             self.rows.insert(moved.name.clone(), row);
         }
@@ -303,7 +317,13 @@ impl Snapshot {
         self.held.insert(pod.uid.clone(), Held { node: node.clone(), pod, assumed });
     }
 
+    fn touch(&mut self, row: usize) {
+        self.changes += 1;
+        self.versions[row] = self.changes;
+    }
+
     fn add_to_row(&mut self, row: usize, pod: Arc<PodInfo>) {
+        self.touch(row);
         self.requested[row].add(&pod.wants.amounts);
         self.load[row] = self.load[row] + pod.wants.load;
         self.ports[row].extend(pod.wants.ports.iter().cloned());
@@ -312,6 +332,7 @@ impl Snapshot {
     }
 
     fn take_from_row(&mut self, row: usize, pod: &PodInfo) {
+        self.touch(row);
         self.requested[row].subtract(&pod.wants.amounts);
         self.load[row] = self.load[row] - pod.wants.load;
         self.census.remove(row, pod);

@@ -1,6 +1,10 @@
 //! What scheduling knows of storage: claims, volumes and classes; and which of a pod's claims have a volume, which get one only when
 //! the pod has a node, and what is in the way. The plugins about volumes look at it, and the hands when a pod is bound.
 
+mod disks;
+mod limits;
+mod room;
+
 use k8s_openapi::api::{
     core::v1::{PersistentVolume, PersistentVolumeClaim},
     storage::v1::StorageClass,
@@ -12,6 +16,12 @@ use mini_api::{
 };
 use serde::Deserialize;
 
+use self::disks::{BlockStoreView, IscsiView, PersistentDiskView, RbdView};
+pub use self::{
+    disks::Disk,
+    limits::{LimitsInfo, LimitsView},
+    room::{DriverInfo, DriverView, RoomInfo, RoomView},
+};
 use crate::{
     cluster::{Key, Keyed, Mirror},
     framework::Case,
@@ -49,16 +59,36 @@ pub struct Storage {
     pub volumes: Mirror<Stored<PersistentVolume>>,
     /// The classes.
     pub classes: Mirror<Stored<StorageClass>>,
+    /// How many volumes of each driver a node takes: the CSINodes.
+    pub limits: Mirror<LimitsInfo>,
+    /// What drivers say of themselves: the CSIDrivers.
+    pub drivers: Mirror<DriverInfo>,
+    /// How much room for volumes there is where: the CSIStorageCapacities.
+    pub rooms: Mirror<RoomInfo>,
 }
 
 impl Storage {
     /// Whether all copies were complete at least once.
     #[must_use]
     pub fn synced(&self) -> bool {
-        self.claims.synced() && self.volumes.synced() && self.classes.synced()
+        let bound = self.claims.synced() && self.volumes.synced() && self.classes.synced();
+        bound && self.limits.synced() && self.drivers.synced() && self.rooms.synced()
     }
 
-    fn class(&self, claim: &PersistentVolumeClaim) -> Option<&StorageClass> {
+    /// Makes all copies complete, as they are.
+    #[cfg(test)]
+    pub(crate) fn complete(&mut self) {
+        use kube::runtime::watcher::Event::InitDone;
+        self.claims.apply(InitDone);
+        self.volumes.apply(InitDone);
+        self.classes.apply(InitDone);
+        self.limits.apply(InitDone);
+        self.drivers.apply(InitDone);
+        self.rooms.apply(InitDone);
+    }
+
+    /// The class of a claim, if it has one and that is there.
+    pub(crate) fn class(&self, claim: &PersistentVolumeClaim) -> Option<&StorageClass> {
         self.classes.get("", volume::claim_class(claim)).map(|class| &class.0)
     }
 }
@@ -70,6 +100,10 @@ pub(crate) struct VolumeView {
     name: String,
     persistent_volume_claim: Option<SourceView>,
     ephemeral: Option<serde::de::IgnoredAny>,
+    gce_persistent_disk: Option<PersistentDiskView>,
+    aws_elastic_block_store: Option<BlockStoreView>,
+    iscsi: Option<IscsiView>,
+    rbd: Option<RbdView>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -87,14 +121,21 @@ pub struct PodClaim {
     pub ephemeral: bool,
 }
 
-/// The claims the volumes of the pod of this name refer to.
-pub(crate) fn claims_of(pod: &str, volumes: Option<Vec<VolumeView>>) -> Vec<PodClaim> {
-    let claim = |volume: VolumeView| match (volume.persistent_volume_claim, volume.ephemeral) {
-        (Some(source), _) => Some(PodClaim { name: source.claim_name, ephemeral: false }),
-        (None, Some(_)) => Some(PodClaim { name: format!("{pod}-{}", volume.name), ephemeral: true }),
-        (None, None) => None,
-    };
-    volumes.unwrap_or_default().into_iter().filter_map(claim).collect()
+/// The claims the volumes of the pod of this name refer to, and the disks they name themselves.
+pub(crate) fn volumes_of(pod: &str, volumes: Option<Vec<VolumeView>>) -> (Vec<PodClaim>, Box<[Disk]>) {
+    let (mut claims, mut disks) = (Vec::new(), Vec::new());
+    for volume in volumes.unwrap_or_default() {
+        match (volume.persistent_volume_claim, volume.ephemeral) {
+            (Some(source), _) => claims.push(PodClaim { name: source.claim_name, ephemeral: false }),
+            (None, Some(_)) => claims.push(PodClaim { name: format!("{pod}-{}", volume.name), ephemeral: true }),
+            (None, None) => {}
+        }
+        disks.extend(volume.gce_persistent_disk.map(Disk::from));
+        disks.extend(volume.aws_elastic_block_store.map(Disk::from));
+        disks.extend(volume.iscsi.map(Disk::from));
+        disks.extend(volume.rbd.map(Disk::from));
+    }
+    (claims, disks.into())
 }
 
 /// The claims of a pod that can be scheduled, as far as volumes are concerned.

@@ -24,6 +24,7 @@ use crate::{
     namespace::NamespaceView,
     scheduler::{Input, Update},
     service::ServiceView,
+    storage::{DriverView, LimitsView, RoomView},
 };
 
 /// The watches of all kinds besides nodes and pods: their names, and the work.
@@ -36,6 +37,9 @@ pub(crate) fn mirrors(client: &Client, inputs: &mpsc::Sender<Input>) -> Vec<(&'s
         ("persistentvolumeclaims", mirror::<PersistentVolumeClaim, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.claims)),
         ("persistentvolumes", mirror::<PersistentVolume, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.volumes)),
         ("storageclasses", mirror::<StorageClass, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.classes)),
+        ("csinodes", mirror::<LimitsView, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.limits)),
+        ("csidrivers", mirror::<DriverView, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.drivers)),
+        ("csistoragecapacities", mirror::<RoomView, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.rooms)),
     ]
 }
 

@@ -8,6 +8,7 @@
 //! | `committer` | the one writer: queue → decide → apply → sync → publish → acknowledge; the seam `Log` under it |
 //! | `hub` | fan-out of what became durable, and the recent history watchers replay |
 //! | `memory`, `sled` | the back ends: five verbs each |
+//! | `journal` | a file in front of one, so that a write waits for the end of a file and for nothing else |
 //! | `conformance` | one suite for every back end |
 //!
 //! To add a back end: one file that implements `Log` (or, if it brings its own commit as etcd does, [`Store`]), one
@@ -25,6 +26,7 @@ pub mod conformance;
 #[cfg(test)]
 mod failing;
 mod hub;
+mod journal;
 mod memory;
 mod sled;
 
@@ -63,7 +65,7 @@ pub struct Change {
     pub revision: Revision,
     /// The new value; `None` if the key was deleted.
     pub value: Option<Bytes>,
-    /// The key did not exist before this write.
+    /// The key did not exist before this write. (Of a removal, a back end may be told so: then nothing but the revision moves.)
     pub created: bool,
 }
 
@@ -228,7 +230,10 @@ pub trait Store: Send + Sync + 'static {
 pub fn open(url: &str) -> Result<Arc<dyn Store>> {
     match url.split_once(':') {
         Some(("memory", "")) => Ok(Arc::new(committer::Committer::inline(memory::Memory::default())?)),
-        Some(("sled", dir)) if !dir.is_empty() => Ok(Arc::new(committer::Committer::threaded(sled::Sled::open(dir.as_ref())?)?)),
+        Some(("sled", dir)) if !dir.is_empty() => {
+            let dir = dir.as_ref();
+            Ok(Arc::new(committer::Committer::threaded(journal::Journal::open(dir, sled::Sled::open(dir)?)?)?))
+        }
         _ => Err(Error::Unsupported { url: url.to_owned() }),
     }
 }

@@ -355,7 +355,7 @@ impl Log for Sled {
                 old.keys().for_each(|part| batch.remove(&part));
             }
             let Some(value) = value else {
-                tip.records -= 1;
+                tip.records -= u64::from(!*created);
                 batch.remove(record_key(key));
                 continue;
             };

@@ -105,6 +105,31 @@ async fn an_eviction_asks_the_budget() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_that_changes_while_it_is_evicted_is_evicted_all_the_same() {
+    let (cluster, http) = server().await;
+    for number in 0..8 {
+        let name = format!("p{number}");
+        pod(&http, &name, "Pending").await;
+        let status = format!("{PODS}/{name}/status");
+        let change = |round: u32| {
+            let (http, status) = (http.clone(), status.clone());
+            async move { http.patch(&status, "merge", &json!({ "status": { "message": round.to_string() } })).await.code }
+        };
+        let changes = futures::future::join_all((0..16).map(change));
+        let path = format!("{PODS}/{name}/eviction");
+        let body = eviction("policy/v1", &name, &Value::Null);
+        let (_, evicted) = futures::join!(changes, http.post(&path, &body));
+        assert_eq!(evicted.code, 201, "{}", evicted.text());
+    }
+    // Who says which state of the pod is meant is taken at the word.
+    let meant = pod(&http, "meant", "Pending").await["metadata"]["resourceVersion"].clone();
+    http.patch(&format!("{PODS}/meant/status"), "merge", &json!({ "status": { "message": "later" } })).await;
+    let body = eviction("policy/v1", "meant", &json!({ "preconditions": { "resourceVersion": meant } }));
+    assert_eq!(http.post(&format!("{PODS}/meant/eviction"), &body).await.code, 409);
+    cluster.stop().await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_is_given_out_and_recognised() {
     let (cluster, http) = server().await;
     let accounts = "/api/v1/namespaces/default/serviceaccounts";

@@ -130,3 +130,42 @@ async fn what_a_quota_refuses_shows_on_the_deployment() {
     assert!(text(&failed, "/message").contains("exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0"), "{failed}");
     cluster.stop().await.expect("it stops");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_versions_have_a_field_for_the_way_back() {
+    const OLD: &str = "/apis/extensions/v1beta1/namespaces/default/deployments";
+    let (cluster, http) = controlled().await;
+    let old = |image: &str| json!({ "metadata": { "name": "web" }, "spec": { "replicas": 1, "template": template(image) } });
+    made(&http, &format!("{OLD}?fieldValidation=Strict"), &old("nginx:1")).await;
+    sets(&http, "app%3Dweb", 1).await;
+    let path = format!("{OLD}/web?fieldValidation=Strict");
+    assert_eq!(http.patch(&path, "strategic-merge", &json!({ "spec": { "template": template("nginx:2") } })).await.code, 200);
+    sets(&http, "app%3Dweb", 2).await;
+
+    let wish = |config: Value| json!({ "spec": { "rollbackTo": config } });
+    for (config, code, said) in [
+        (json!({ "revision": -1 }), 422, "spec.rollback.version: Invalid value: -1: must be greater than or equal to 0"),
+        (
+            json!({ "revision": "one" }),
+            400,
+            "cannot unmarshal string into Go struct field RollbackConfig.spec.rollbackTo.revision of type int64",
+        ),
+        (json!({ "to": 1 }), 422, "unknown field \\\"spec.rollbackTo.to\\\""),
+    ] {
+        let refused = http.patch(&path, "merge", &wish(config)).await;
+        assert_eq!(refused.code, code, "{}", refused.text());
+        assert!(refused.text().contains(said), "{}", refused.text());
+    }
+    // While it is not done, each version shows it in its own way; then it is gone.
+    let wished = http.patch(&format!("{path}&dryRun=All"), "merge", &wish(json!({ "revision": 1 }))).await.json();
+    assert_eq!(wished["spec"]["rollbackTo"], json!({ "revision": 1 }));
+    assert_eq!(wished["metadata"]["annotations"]["deprecated.deployment.rollback.to"], Value::Null);
+    assert_eq!(http.patch(&path, "merge", &wish(json!({}))).await.code, 200);
+    let back = wait_for("the old template", || async {
+        let web = http.get(&format!("{OLD}/web")).await.json();
+        if text(&web, "/spec/template/spec/containers/0/image") == "nginx:1" { Ok(web) } else { Err(web) }
+    })
+    .await;
+    assert_eq!((&back["spec"]["rollbackTo"], &back["spec"]["template"]["metadata"]), (&Value::Null, &template("")["metadata"]));
+    cluster.stop().await.expect("it stops");
+}

@@ -154,3 +154,24 @@ async fn an_owner_in_another_namespace_is_none_and_the_dependent_is_told() {
     assert_eq!(http.get("/apis/scheduling.k8s.io/v1/priorityclasses/class").await.code, 200);
     cluster.stop().await.expect("it stops");
 }
+
+/// What lives in a group of old names as well is the same object: nobody has to ask what it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn owners_that_are_seen_are_not_asked_for() {
+    let (cluster, http) = controlled().await;
+    let template = json!({ "metadata": { "labels": { "app": "web" } }, "spec": { "containers": [{ "name": "c", "image": "nginx" }] } });
+    let spec = json!({ "replicas": 20, "selector": { "matchLabels": { "app": "web" } }, "template": template });
+    let answer = http.post("/apis/apps/v1/namespaces/default/replicasets", &json!({ "metadata": { "name": "web" }, "spec": spec })).await;
+    assert_eq!(answer.code, 201, "{}", answer.text());
+    wait_for("all pods in the status", || async {
+        let sets = http.get("/apis/apps/v1/namespaces/default/replicasets").await.json();
+        if sets["items"][0]["status"]["replicas"] == 20 { Ok(()) } else { Err(sets) }
+    })
+    .await;
+    let page = http.get("/metrics").await.text();
+    let asked = |line: &&str| {
+        line.starts_with("apiserver_request_total") && line.contains("resource=\"replicasets\"") && line.contains("verb=\"GET\"")
+    };
+    assert_eq!(page.lines().filter(asked).collect::<Vec<_>>(), Vec::<&str>::new());
+    cluster.stop().await.expect("the cluster stops");
+}

@@ -220,6 +220,31 @@ async fn pods_are_let_go_with_their_job() {
     cluster.stop().await.expect("it stops");
 }
 
+/// No kubelet will ever end a pod that no node has: the pod garbage collector does, and the Job lets it go with its namespace.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_namespace_with_pods_that_were_never_placed_ends() {
+    let (cluster, http) = controlled().await;
+    made(&http, "/api/v1/namespaces", &json!({ "metadata": { "name": "short" } })).await;
+    let (jobs, pods) = (JOBS.replace("default", "short"), PODS.replace("default", "short"));
+    // It counts a pod only when that has really ended.
+    made(&http, &jobs, &sum(&json!({ "completions": 3, "parallelism": 3, "podReplacementPolicy": "Failed" }))).await;
+    wait_for("three pods", || async {
+        let count = items(&http, &pods).await.len();
+        if count == 3 { Ok(()) } else { Err(count) }
+    })
+    .await;
+    let name = items(&http, &pods).await[0]["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let evicted = http.post(&format!("{pods}/{name}/eviction"), &json!({ "metadata": { "name": name } })).await;
+    assert_eq!(evicted.code, 201, "{}", evicted.text());
+    assert_eq!(http.delete("/api/v1/namespaces/short").await.code, 200);
+    wait_for("the end of the namespace", || async {
+        let answer = http.get("/api/v1/namespaces/short").await;
+        if answer.code == 404 { Ok(()) } else { Err((answer.text(), items(&http, &pods).await)) }
+    })
+    .await;
+    cluster.stop().await.expect("it stops");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_ended_goes_after_its_time() {
     let (cluster, http) = controlled().await;

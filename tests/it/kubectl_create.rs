@@ -1,7 +1,10 @@
-//! `kubectl create` and `kubectl run` without a manifest: they send what they make in protobuf.
+//! `create` and `run` without a manifest: what is made of it. The real kubectl sends it in protobuf, ours in JSON.
 
-use mini_tests::World;
+use mini_tests::{Ran, World};
 use serde_json::{Value, json};
+
+/// Who makes it: [`World::kubectl`], or [`World::ctl`].
+type Client = fn(&World, &[&str]) -> Ran;
 
 /// Reads an object back.
 fn get(world: &World, what: &[&str]) -> Value {
@@ -57,13 +60,29 @@ fn protobuf_and_json_make_the_same_object() {
 }
 
 #[test]
-fn generators_make_what_they_are_told() {
+fn kubectl_sends_protobuf() {
     let world = World::up(1);
-    let create = |args: &[&str]| world.kubectl(&[&["create"], args].concat());
-    let told = create(&["configmap", "settings", "--from-literal=a=b", "--from-literal=c=", "-v=8"]);
+    let told = world.kubectl(&["create", "configmap", "settings", "--from-literal=a=b", "-v=8"]);
     assert_eq!(told.success(), "configmap/settings created\n");
     let protobuf = told.stderr().contains("Content-Type: application/vnd.kubernetes.protobuf");
     assert!(protobuf || minor(&world) < 31, "kubectl sent JSON:\n{}", told.stderr());
+}
+
+#[test]
+fn generators_make_what_they_are_told() {
+    generate(World::kubectl);
+}
+
+#[test]
+fn generators_of_ours_make_what_they_are_told() {
+    generate(World::ctl);
+}
+
+fn generate(client: Client) {
+    let world = World::up(1);
+    let create = |args: &[&str]| client(&world, &[&["create"], args].concat());
+    let told = create(&["configmap", "settings", "--from-literal=a=b", "--from-literal=c="]);
+    assert_eq!(told.success(), "configmap/settings created\n");
     assert_eq!(get(&world, &["configmap", "settings"])["data"], json!({ "a": "b", "c": "" }));
 
     assert_eq!(create(&["namespace", "team"]).success(), "namespace/team created\n");
@@ -92,23 +111,32 @@ fn generators_make_what_they_are_told() {
 
 #[test]
 fn generated_workloads_run() {
+    generate_workloads(World::kubectl);
+}
+
+#[test]
+fn workloads_generated_by_ours_run() {
+    generate_workloads(World::ctl);
+}
+
+fn generate_workloads(client: Client) {
     let world = World::up(1);
+    let kubectl = |args: &[&str]| client(&world, args);
     let create = ["create", "deployment", "web", "--image=nginx:1.25", "--replicas=2", "--port=80"];
-    assert_eq!(world.kubectl(&create).success(), "deployment.apps/web created\n");
-    let rollout = world.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]).success();
-    assert!(rollout.contains("deployment \"web\" successfully rolled out"), "{rollout}");
+    assert_eq!(kubectl(&create).success(), "deployment.apps/web created\n");
+    kubectl(&["wait", "--for=condition=Available", "deployment/web", "--timeout=60s"]).success();
     let deployment = get(&world, &["deployment", "web"]);
     assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["ports"], json!([{ "containerPort": 80, "protocol": "TCP" }]));
 
     let expose = ["expose", "deployment", "web", "--port=80", "--target-port=8080"];
-    assert_eq!(world.kubectl(&expose).success(), "service/web exposed\n");
-    assert_eq!(world.kubectl(&["scale", "deployment", "web", "--replicas=1"]).success(), "deployment.apps/web scaled\n");
+    assert_eq!(kubectl(&expose).success(), "service/web exposed\n");
+    assert_eq!(kubectl(&["scale", "deployment", "web", "--replicas=1"]).success(), "deployment.apps/web scaled\n");
 
     let run = ["run", "tool", "--image=busybox", "--env=MODE=fast", "--labels=app=tool", "--command", "--", "sleep", "60"];
-    assert_eq!(world.kubectl(&run).success(), "pod/tool created\n");
-    world.kubectl(&["wait", "--for=condition=Ready", "pod/tool", "--timeout=60s"]).success();
+    assert_eq!(kubectl(&run).success(), "pod/tool created\n");
+    kubectl(&["wait", "--for=condition=Ready", "pod/tool", "--timeout=60s"]).success();
     let pod = get(&world, &["pod", "tool"]);
     let container = &pod["spec"]["containers"][0];
     assert_eq!((&container["command"], &container["env"]), (&json!(["sleep", "60"]), &json!([{ "name": "MODE", "value": "fast" }])));
-    assert_eq!(world.kubectl(&["delete", "pod", "tool", "--now"]).success(), "pod \"tool\" deleted\n");
+    assert_eq!(kubectl(&["delete", "pod", "tool", "--now"]).success(), "pod \"tool\" deleted\n");
 }

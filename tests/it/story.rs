@@ -152,8 +152,8 @@ fn looks_right(client: Client, world: &World) {
             "/var/run/secrets/kubernetes.io/serviceaccount from kube-api-access-",
             "default-scheduler  Successfully assigned default/nginx-deployment-",
             "Pulling image \"nginx:1.7.9\"",
-            "Created container: nginx",
-            "Started container nginx",
+            "Container created",
+            "Container started",
         ],
     );
     let order = ["Scheduled", "Pulling", "Pulled", "Created", "Started"].map(|reason| {

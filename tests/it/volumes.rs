@@ -163,3 +163,44 @@ async fn pods_go_where_their_volumes_are() {
     told(&http, "three", "FailedScheduling", "3 node(s) didn't find available persistent volumes to bind").await;
     cluster.stop().await.expect("it stops");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_take_what_drivers_say_and_disks_have_one_writer() {
+    let cluster = Options::default().nodes(1).start().await.expect("it starts");
+    let http = Http::new(cluster.address());
+    // A driver that tells how much room it has, and has told of none.
+    let driver = json!({ "metadata": { "name": "csi.example.com" }, "spec": { "storageCapacity": true } });
+    made(&http, "/apis/storage.k8s.io/v1/csidrivers", &driver).await;
+    made(&http, CLASSES, &class("roomy", "csi.example.com", "WaitForFirstConsumer")).await;
+    made(&http, CLAIMS, &claim("wish", &json!({ "storageClassName": "roomy" }))).await;
+    made(&http, PODS, &pod("wish", "wish")).await;
+    told(&http, "wish", "FailedScheduling", "1 node(s) did not have enough free storage").await;
+    let room = json!({ "metadata": { "name": "here" }, "storageClassName": "roomy", "capacity": "100Gi", "nodeTopology": {} });
+    made(&http, "/apis/storage.k8s.io/v1/namespaces/default/csistoragecapacities", &room).await;
+    wait_for("the node to be chosen for the claim", || async {
+        let wish = http.get(&format!("{CLAIMS}/wish")).await.json();
+        if wish["metadata"]["annotations"]["volume.kubernetes.io/selected-node"] == "k8s-node-1" { Ok(()) } else { Err(wish) }
+    })
+    .await;
+
+    // A node that takes none of its volumes.
+    let limits = json!([{ "name": "csi.example.com", "nodeID": "n", "allocatable": { "count": 0 } }]);
+    made(&http, "/apis/storage.k8s.io/v1/csinodes", &json!({ "metadata": { "name": "k8s-node-1" }, "spec": { "drivers": limits } })).await;
+    made(&http, CLAIMS, &claim("more", &json!({ "storageClassName": "roomy" }))).await;
+    made(&http, PODS, &pod("more", "more")).await;
+    told(&http, "more", "FailedScheduling", "1 node(s) exceed max volume count").await;
+
+    let disk = |name: &str, read_only: bool| {
+        let source = json!({ "pdName": "disk", "readOnly": read_only });
+        let mut pod = pod(name, name);
+        pod["spec"]["volumes"] = json!([{ "name": "v", "gcePersistentDisk": source }]);
+        pod
+    };
+    made(&http, PODS, &disk("reader", true)).await;
+    phase(&http, &format!("{PODS}/reader"), "Running").await;
+    made(&http, PODS, &disk("another", true)).await;
+    phase(&http, &format!("{PODS}/another"), "Running").await;
+    made(&http, PODS, &disk("writer", false)).await;
+    told(&http, "writer", "FailedScheduling", "1 node(s) had no available disk").await;
+    cluster.stop().await.expect("it stops");
+}

@@ -82,16 +82,28 @@ impl Http {
     /// # Panics
     /// When the server cannot be reached or breaks off.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+        self.ask(method, path, headers, body.into()).await.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Bytes) -> Result<Answer, String> {
         let mut request =
             Request::builder().method(Method::from_bytes(method.as_bytes()).expect("a method")).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body.into())).expect("a request");
-        let answer = self.client.request(request).await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"));
+        let request = request.body(Full::new(body)).expect("a request");
+        let answer = self.client.request(request).await.map_err(|error| format!("{error:?}"))?;
         let (code, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let body = answer.into_body().collect().await.unwrap_or_else(|error| panic!("{method} {path}: {error:?}")).to_bytes();
-        Answer { code, headers, body }
+        let body = answer.into_body().collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+        Ok(Answer { code, headers, body })
+    }
+
+    /// POST of JSON to a server that may be killed meanwhile.
+    ///
+    /// # Errors
+    /// Why there is no whole answer.
+    pub async fn attempt(&self, path: &str, body: &Value) -> Result<Answer, String> {
+        self.ask("POST", path, &[("content-type", "application/json")], body.to_string().into()).await
     }
 
     /// Begins a watch.

@@ -58,10 +58,17 @@ pub fn root() -> &'static Path {
 pub fn binaries() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-            .args(["build", "--workspace", "--bins", "--quiet"])
-            .current_dir(root())
-            .status();
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // As `cargo test --workspace` builds them, so that all they consist of is built already: with the features
+        // that tests want, and without what cargo tells a test about its package, which build scripts take to heart.
+        build.args(["build", "--workspace", "--bins", "--test", "it", "--quiet"]).current_dir(root());
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|about| text.starts_with(about)) {
+                build.env_remove(&name);
+            }
+        }
+        let built = build.status();
         assert!(built.expect("run cargo").success(), "the binaries do not build");
         // The test binary is target/PROFILE/deps/it-….
         let me = std::env::current_exe().expect("the test knows its own path");
@@ -204,9 +211,10 @@ impl World {
         assert!(killed, "kill {component} ({pid})");
         wait_for("the end of a killed process", || async {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            // What its parent has not collected yet is gone all the same.
+            // What its parent has not collected yet is gone all the same, once its last thread is: until then its ports are taken.
             let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
-            if matches!(state, None | Some("Z" | "X")) { Ok(()) } else { Err(stat) }
+            let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+            if matches!(state, None | Some("Z" | "X")) && threads <= 1 { Ok(()) } else { Err(stat) }
         })
         .await;
     }

@@ -43,6 +43,7 @@ steps![
     service_account,
     node_taints,
     default_storage_class,
+    default_ingress_class,
     storage_protection,
     claim_resize,
     service_addresses,

@@ -6,6 +6,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
+use mini_daemon::clock;
 use mini_store::{Change, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +59,7 @@ fn apply(cache: &Cache, table: &[Kind], routes: &HashMap<String, usize>, batch: 
             by_kind.entry(index).or_default().push((key.into(), change));
         }
     }
+    let at = clock::now();
     let mut events: Vec<(usize, Vec<Arc<Event>>)> = Vec::with_capacity(by_kind.len());
     for (index, changes) in by_kind {
         let fields = table[index].fields;
@@ -66,7 +69,7 @@ fn apply(cache: &Cache, table: &[Kind], routes: &HashMap<String, usize>, batch: 
             .collect::<Result<_, _>>()
             .context("read a change of the store")?;
         let mut state = cache.kinds[index].state.write();
-        let made = items.into_iter().filter_map(|(key, revision, item)| state.apply(key, revision, item)).collect();
+        let made = items.into_iter().filter_map(|(key, revision, item)| state.apply(key, revision, item, at)).collect();
         state.revision = newest;
         drop(state);
         events.push((index, made));
@@ -92,7 +95,7 @@ fn route<'k>(routes: &HashMap<String, usize>, key: &'k str) -> Option<(usize, &'
 }
 
 impl State {
-    fn apply(&mut self, key: Arc<str>, revision: u64, item: Option<Arc<Item>>) -> Option<Arc<Event>> {
+    fn apply(&mut self, key: Arc<str>, revision: u64, item: Option<Arc<Item>>, at: Timestamp) -> Option<Arc<Event>> {
         let (item, before, deleted) = match item {
             Some(item) => {
                 let before = self.objects.insert(key, item.clone());
@@ -103,7 +106,7 @@ impl State {
                 (Arc::new(before.deleted_at(revision)), Some(before), true)
             }
         };
-        let event = Arc::new(Event { item, before, deleted, frame: OnceLock::new() });
+        let event = Arc::new(Event { item, before, deleted, at, frame: OnceLock::new() });
         self.window.push(event.clone());
         Some(event)
     }

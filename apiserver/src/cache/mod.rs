@@ -18,7 +18,7 @@ use self::{
     item::Item,
     select::Select,
     subscriber::Subscribers,
-    window::{TooOld, Window},
+    window::{Event, TooOld, Window},
 };
 use crate::kinds::Kind;
 
@@ -118,6 +118,14 @@ impl Cache {
         let lower = lower(range);
         let items = state.objects.range::<str, _>((lower.as_ref().map(String::as_str), Bound::Unbounded)).map(|(_, item)| item);
         gather(items, range, select, revision)
+    }
+
+    /// The changes of a kind after a revision that are remembered, in one namespace if one is given, oldest first.
+    #[must_use]
+    pub fn remembered(&self, kind: usize, after: u64, namespace: Option<&str>) -> Vec<Arc<Event>> {
+        let state = self.kinds[kind].state.read();
+        let all = state.window.after(after.max(state.window.complete_after())).into_iter().flatten();
+        all.filter(|event| namespace.is_none_or(|namespace| event.item.namespace() == namespace)).cloned().collect()
     }
 
     /// The same as it was at an earlier `revision`.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::item::Item;
 
@@ -23,6 +24,8 @@ pub struct Event {
     pub before: Option<Arc<Item>>,
     /// Whether the change was its deletion.
     pub deleted: bool,
+    /// When it became visible.
+    pub at: Timestamp,
     /// The frame most watchers get: encoded by the first, shared by all.
     pub frame: OnceLock<Bytes>,
 }
@@ -69,6 +72,12 @@ impl Window {
         }
     }
 
+    /// Every change after this revision is here.
+    #[must_use]
+    pub fn complete_after(&self) -> u64 {
+        self.complete_after
+    }
+
     /// The changes after `revision`, oldest first.
     ///
     /// # Errors
@@ -88,7 +97,7 @@ mod tests {
 
     fn event(revision: u64, size: usize) -> Arc<Event> {
         let item = Item { key: "k".into(), revision, json: Bytes::from(vec![0; size]), labels: Default::default(), fields: Box::default() };
-        Arc::new(Event { item: Arc::new(item), before: None, deleted: false, frame: OnceLock::new() })
+        Arc::new(Event { item: Arc::new(item), before: None, deleted: false, at: Timestamp::UNIX_EPOCH, frame: OnceLock::new() })
     }
 
     fn revisions(window: &Window, after: u64) -> Result<Vec<u64>, TooOld> {

@@ -1,5 +1,7 @@
 //! `pods/eviction`: a deletion that asks the disruption budgets first.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -11,6 +13,7 @@ use k8s_openapi::{
 };
 use mini_api::{condition, pod::is_ready, selector::Selector};
 use serde_json::Value;
+use tokio::time::sleep;
 
 use super::{Deed, read};
 use crate::{
@@ -28,6 +31,10 @@ const BUDGETS: &str = "poddisruptionbudgets";
 const UNCONFIRMED_MAX: usize = 2000;
 /// Seconds after which a budget that is still being worked on is worth asking again.
 const PATIENCE: i32 = 10;
+
+/// How often a pod is looked at that changes while it is evicted, and how long that rests in between.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Plan;
 
@@ -51,21 +58,30 @@ impl Deed for Plan {
         }
         let mut options = eviction.delete_options.unwrap_or_default();
         call.dry_run |= options.dry_run.as_ref().is_some_and(|all| !all.is_empty());
-        let item = registry.get(call.kind, &call.namespace, name).await?;
-        let object = registry.object(call.kind, &item)?;
-        let pod: &Pod = cast(&*object);
-        let budget = match disrupts(pod) {
-            Verdict::Go => return evict(registry, call, name, &options).await,
-            Verdict::GoAsSeen => {
-                pin(&mut options, item.revision);
-                return evict(registry, call, name, &options).await;
+        let mut attempts = ATTEMPTS;
+        let (pod, revision, budget) = loop {
+            let item = registry.get(call.kind, &call.namespace, name).await?;
+            let object = registry.object(call.kind, &item)?;
+            let pod: &Pod = cast(&*object);
+            match disrupts(pod) {
+                Verdict::Go => return evict(registry, call, name, &options).await,
+                Verdict::GoAsSeen => {
+                    let mut as_seen = options.clone();
+                    let pinned = pin(&mut as_seen, item.revision);
+                    attempts -= 1;
+                    match evict(registry, call, name, &as_seen).await {
+                        // It is not as it was seen: it is looked at once more.
+                        Err(error) if error.code() == 409 && pinned && attempts > 0 => sleep(PAUSE).await,
+                        done => return done,
+                    }
+                }
+                Verdict::Ask => break (pod.clone(), item.revision, one(budgets(registry, &call.namespace, pod)?)?),
             }
-            Verdict::Ask => one(budgets(registry, &call.namespace, pod)?)?,
         };
         let Some(budget) = budget else { return evict(registry, call, name, &options).await };
         let budget_name = budget.metadata.name.clone().unwrap_or_default();
-        if !is_ready(pod) && unhealthy_may_go(&budget) {
-            let pinned = pin(&mut options, item.revision);
+        if !is_ready(&pod) && unhealthy_may_go(&budget) {
+            let pinned = pin(&mut options, revision);
             let result = evict(registry, call, name, &options).await;
             return result.map_err(|error| if pinned && error.code() == 409 { busy(&budget_name) } else { error });
         }

@@ -13,8 +13,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 mod account;
 pub(crate) mod audit;
+mod changes;
 mod compression;
 mod connect;
+mod dashboard;
 pub mod discovery;
 mod documents;
 pub mod encoding;
@@ -235,11 +237,16 @@ fn fixed(app: &App, method: &Method, path: &str, query: &str, headers: &header::
         "/metrics" => {
             reply(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", Body::from(metrics::page(app)))
         }
+        changes::PATH => changes::answer(app, query),
         "/openapi/v2" => app.documents().v2(&app.served(), headers),
         "/openapi/v3" => app.documents().index(headers),
         other if other.starts_with("/openapi/v3/") => {
             app.documents().v3(&other["/openapi/v3/".len()..], query, headers).unwrap_or_else(no_page)
         }
+        other if other.starts_with("/dashboard") => match dashboard::file(other) {
+            Some(file) => file,
+            None => return Ok(None),
+        },
         other => match other.strip_prefix("/apis/").filter(|group| !group.contains('/')) {
             Some(group) => discovery::group(&app.served(), group).map_or_else(no_page, |group| json(&group)),
             None => return Ok(None),

@@ -10,6 +10,7 @@ use k8s_openapi::api::{
 };
 
 use super::{
+    field::{Errors, Path},
     rules::{Object, cast},
     subresource::{Action, Subresource},
 };
@@ -141,9 +142,32 @@ impl<'a> Place<'a> {
 
 fn log(asked: &Asked<'_>) -> Result<Option<Route>> {
     let pod: &Pod = cast(asked.object);
+    check_log_options(pod, asked.query)?;
     let container = container(pod, asked.query)?;
     let path = format!("/containerLogs/{}/{container}?{}", path(pod), asked.query);
     Ok(node(pod).map(|node| Route { node, to: To::Kubelet(path) }))
+}
+
+/// The numbers that say which part of a log is wanted.
+fn check_log_options(pod: &Pod, query: &str) -> Result<()> {
+    let mut errors = Errors::new();
+    let asked = |name: &str| parameters(query, name).next().filter(|value| !value.is_empty());
+    for (name, least, detail) in [
+        ("tailLines", 0, "must be greater than or equal to 0"),
+        ("limitBytes", 1, "must be greater than 0"),
+        ("sinceSeconds", 1, "must be greater than 0"),
+    ] {
+        let Some(text) = asked(name) else { continue };
+        let number: i64 = text.parse().map_err(|_| ApiError::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax")))?;
+        if number < least {
+            errors.invalid(&Path::new(name), number, detail);
+        }
+    }
+    if asked("sinceSeconds").is_some() && asked("sinceTime").is_some() {
+        errors.forbidden(&Path::new(""), "at most one of `sinceTime` or `sinceSeconds` may be specified");
+    }
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    if errors.is_empty() { Ok(()) } else { Err(ApiError::invalid("PodLogOptions", "", name, &errors)) }
 }
 
 fn exec(asked: &Asked<'_>) -> Result<Option<Route>> {
@@ -381,6 +405,19 @@ mod tests {
         assert_eq!(led(&EXEC, &two, "p", ""), Err(choose.to_owned()));
         assert_eq!(led(&LOG, &two, "p", "container=a"), Ok(None), "there is no log before there is a node");
         assert_eq!(led(&EXEC, &two, "p", "container=a"), Err("pod p does not have a host assigned".to_owned()));
+    }
+
+    #[test]
+    fn parts_of_a_log_that_make_no_sense_are_refused() {
+        let pod = pod(json!({ "nodeName": "k", "containers": [{ "name": "c" }] }));
+        let asked = |query: &str| led(&LOG, &pod, "p", query).map(drop);
+        assert_eq!(asked("tailLines=0&limitBytes=1&sinceSeconds=1&follow=true"), Ok(()));
+        let told = |why: &str| Err(format!("PodLogOptions \"p\" is invalid: {why}"));
+        assert_eq!(asked("tailLines=-1"), told("tailLines: Invalid value: -1: must be greater than or equal to 0"));
+        assert_eq!(asked("limitBytes=0"), told("limitBytes: Invalid value: 0: must be greater than 0"));
+        assert_eq!(asked("sinceSeconds=0"), told("sinceSeconds: Invalid value: 0: must be greater than 0"));
+        assert_eq!(asked("tailLines=x"), Err("strconv.ParseInt: parsing \"x\": invalid syntax".to_owned()));
+        assert!(asked("sinceSeconds=5&sinceTime=2026-11-20T12:00:00Z").is_err());
     }
 
     #[test]

@@ -1,18 +1,20 @@
-//! Deployments: pods that are replaced by newer ones, step by step; and the versions of Deployment that old files still use.
+//! Deployments: pods that are replaced by newer ones, step by step.
+
+mod old;
 
 use k8s_openapi::{
     api::apps::v1::{Deployment, DeploymentSpec, DeploymentStatus, DeploymentStrategy, RollingUpdateDeployment},
     apimachinery::pkg::util::intstr::IntOrString,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+pub(super) use self::old::{APPS_V1BETA1, APPS_V1BETA2, Deployment as OldDeployment, EXTENSIONS_V1BETA1};
 use super::count::not_negative;
 use super::{
-    Conversion, Scale,
+    Scale,
     count::{at_most_all, count_or_percent, figure, none_above, none_negative, not_decremented},
     field::{Errors, Path},
-    old_version::{default, selector_from_template},
     pod_template,
     rules::{Column, Rules, column, parts},
     selector,
@@ -21,65 +23,6 @@ use super::{
 
 /// Where the scale of Deployments and ReplicaSets is.
 pub(super) const SCALE: Scale = Scale { replicas: "/spec/replicas", observed: "/status/replicas", selector: "/spec/selector" };
-
-/// The version of the first Deployments: one pod at a time, no deadline, all of history kept.
-pub(super) const EXTENSIONS_V1BETA1: Conversion = Conversion {
-    upgrade: |object| {
-        drop_rollback(object);
-        selector_from_template(object);
-        let spec = &mut object["spec"];
-        rolling(spec, &json!(1));
-        default(spec, "revisionHistoryLimit", json!(i32::MAX));
-        default(spec, "progressDeadlineSeconds", json!(i32::MAX));
-    },
-    downgrade: |_| {},
-    warning: Some("extensions/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"),
-    optional: &["selector"],
-    shown: true,
-};
-
-/// The first version in the group apps.
-pub(super) const APPS_V1BETA1: Conversion = Conversion {
-    upgrade: |object| {
-        drop_rollback(object);
-        selector_from_template(object);
-        let spec = &mut object["spec"];
-        rolling(spec, &json!("25%"));
-        default(spec, "revisionHistoryLimit", json!(2));
-        default(spec, "progressDeadlineSeconds", json!(600));
-    },
-    downgrade: |_| {},
-    warning: Some("apps/v1beta1 Deployment is deprecated in v1.8+, unavailable in v1.16+; use apps/v1 Deployment"),
-    optional: &["selector"],
-    shown: true,
-};
-
-/// The last version before v1, and no different.
-pub(super) const APPS_V1BETA2: Conversion = Conversion {
-    warning: Some("apps/v1beta2 Deployment is deprecated in v1.9+, unavailable in v1.16+; use apps/v1 Deployment"),
-    ..Conversion::NONE
-};
-
-/// A way back that `kubectl rollout undo` has taken over.
-fn drop_rollback(object: &mut Value) {
-    if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
-        spec.remove("rollbackTo");
-    }
-}
-
-fn rolling(spec: &mut Value, step: &Value) {
-    if !spec.is_object() {
-        return;
-    }
-    default(spec, "strategy", json!({}));
-    let strategy = &mut spec["strategy"];
-    default(strategy, "type", json!("RollingUpdate"));
-    if strategy["type"] == "RollingUpdate" {
-        default(strategy, "rollingUpdate", json!({}));
-        default(&mut strategy["rollingUpdate"], "maxUnavailable", step.clone());
-        default(&mut strategy["rollingUpdate"], "maxSurge", step.clone());
-    }
-}
 
 /// What is special about a Deployment.
 pub(super) const RULES: Rules<Deployment> = Rules {
@@ -128,6 +71,7 @@ fn validate(deployment: &Deployment, errors: &mut Errors) {
     not_negative(spec.min_ready_seconds, &path.child("minReadySeconds"), errors);
     not_negative(spec.revision_history_limit, &path.child("revisionHistoryLimit"), errors);
     validate_deadline(spec, &path.child("progressDeadlineSeconds"), errors);
+    not_negative(old::rollback(&deployment.metadata), &path.child("rollback").child("version"), errors);
 }
 
 fn validate_deadline(spec: &DeploymentSpec, path: &Path<'_>, errors: &mut Errors) {
@@ -233,6 +177,8 @@ fn number(deployment: &Deployment, field: fn(&DeploymentStatus) -> Option<i32>) 
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn deployment(extra: Value) -> Value {
@@ -293,30 +239,5 @@ mod tests {
         ] {
             assert_eq!(said(extra), want);
         }
-    }
-
-    #[test]
-    fn the_file_of_the_course_notes() {
-        let mut old = json!({
-            "apiVersion": "extensions/v1beta1", "kind": "Deployment", "metadata": {"name": "nginx"},
-            "spec": {"replicas": 2, "rollbackTo": {"revision": 0}, "template": {"metadata": {"labels": {"app": "nginx"}}, "spec": {"containers": []}}},
-        });
-        (EXTENSIONS_V1BETA1.upgrade)(&mut old);
-        let once = old.clone();
-        (EXTENSIONS_V1BETA1.upgrade)(&mut old);
-        assert_eq!(old, once);
-        assert_eq!(old["metadata"]["labels"], json!({"app": "nginx"}));
-        assert_eq!(
-            old["spec"],
-            json!({
-                "replicas": 2, "revisionHistoryLimit": i32::MAX, "progressDeadlineSeconds": i32::MAX,
-                "selector": {"matchLabels": {"app": "nginx"}},
-                "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}},
-                "template": {"metadata": {"labels": {"app": "nginx"}}, "spec": {"containers": []}},
-            })
-        );
-        let mut odd = json!({"spec": "what"});
-        (APPS_V1BETA1.upgrade)(&mut odd);
-        assert_eq!(odd, json!({"spec": "what"}));
     }
 }

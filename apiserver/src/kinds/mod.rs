@@ -184,9 +184,9 @@ pub fn table() -> Vec<Kind> {
             .in_all()
             .generation()
             .scale(deployment::SCALE)
-            .also::<Deployment>("extensions", "v1beta1", deployment::EXTENSIONS_V1BETA1)
+            .also::<deployment::OldDeployment>("extensions", "v1beta1", deployment::EXTENSIONS_V1BETA1)
             .also::<Deployment>("apps", "v1beta2", deployment::APPS_V1BETA2)
-            .also::<Deployment>("apps", "v1beta1", deployment::APPS_V1BETA1)
+            .also::<deployment::OldDeployment>("apps", "v1beta1", deployment::APPS_V1BETA1)
             .rules(deployment::RULES),
         kind::<ReplicaSet>()
             .short(&["rs"])

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, fmt, path::PathBuf};
 
-use super::{Home, Settings};
+use super::{Doors, Home, Settings};
 use crate::error::{Result, usage};
 
 /// One process of the cluster. They are ordered as they start; they stop in the opposite order.
@@ -76,7 +76,9 @@ impl Component {
             }
             Self::Scheduler => kubeconfig().into_iter().chain(candidate()).chain(admin(settings.admin.scheduler)).collect(),
             Self::Controllers => kubeconfig().into_iter().chain(candidate()).chain(admin(settings.admin.controllers)).collect(),
-            Self::Kubelet(node) => kubeconfig().into_iter().chain(["--node-name".into(), node.into()]).collect(),
+            Self::Kubelet(node) => {
+                kubeconfig().into_iter().chain(["--node-name".into(), node.into()]).chain(doors(settings.doors)).collect()
+            }
         }
     }
 }
@@ -90,6 +92,13 @@ fn candidate() -> [OsString; 2] {
 /// Where a component is to say how it is; nowhere if the port is 0.
 fn admin(port: u16) -> Vec<OsString> {
     if port == 0 { Vec::new() } else { vec!["--admin-listen".into(), format!("127.0.0.1:{port}").into()] }
+}
+
+/// Where kubelets are to listen for who comes into the cluster. All are told the same: one of them has each port.
+fn doors(doors: Doors) -> Vec<OsString> {
+    let node_ports = doors.node_ports.then(|| "--node-ports".into());
+    let ingress = doors.ingress_port.filter(|_| doors.node_ports).map(|port| format!("--ingress-port={port}").into());
+    node_ports.into_iter().chain(ingress).collect()
 }
 
 impl fmt::Display for Component {
@@ -118,8 +127,8 @@ mod tests {
     #[test]
     fn command_lines() {
         let home = Home::new("/h".into());
-        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL, extra: Vec::new() };
-        let old = Settings { admin: AdminPorts::default(), extra: vec!["scheduler.v=2".parse().unwrap()], ..settings };
+        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL, doors: Doors::default(), extra: Vec::new() };
+        let old = Settings { admin: AdminPorts::default(), extra: vec!["scheduler.v=2".parse().unwrap()], ..settings.clone() };
         let line_of =
             |component: Component, settings: &Settings| component.arguments(&home, settings).join(" ".as_ref()).into_string().unwrap();
         let line = |component: Component| line_of(component, &settings);
@@ -132,5 +141,13 @@ mod tests {
         assert_eq!(line_of(Component::Apiserver, &old), listen);
         assert_eq!(line_of(Component::Scheduler, &old), format!("{candidate} --v=2"));
         assert_eq!(line(Component::Kubelet("n1".into())), "--kubeconfig /h/kubeconfig --node-name n1");
+        for (doors, flags) in [
+            (Doors { node_ports: true, ingress_port: None }, " --node-ports"),
+            (Doors { node_ports: true, ingress_port: Some(8080) }, " --node-ports --ingress-port=8080"),
+            (Doors { node_ports: false, ingress_port: Some(8080) }, ""),
+        ] {
+            let settings = Settings { doors, ..settings.clone() };
+            assert_eq!(line_of(Component::Kubelet("n1".into()), &settings), format!("--kubeconfig /h/kubeconfig --node-name n1{flags}"));
+        }
     }
 }

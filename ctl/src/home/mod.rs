@@ -8,13 +8,19 @@ pub(crate) mod process;
 use std::{
     fs::{File, TryLockError},
     net::{Ipv4Addr, TcpListener},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
+use mini_daemon::clock;
 use serde::{Deserialize, Serialize};
 
 use self::{component::Component, extra::Extra, process::Process};
 use crate::error::{Result, usage};
+
+/// Where free ports are looked for, and how often.
+const FREE: Range<u16> = 20_000..32_000;
+const ATTEMPTS: usize = 64;
 
 /// What `up` was told, remembered for the next `up` and for `start`.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -26,9 +32,21 @@ pub(crate) struct Settings {
     /// Where components say how they are.
     #[serde(default)]
     pub(crate) admin: AdminPorts,
+    /// How the cluster can be reached from this machine.
+    #[serde(default)]
+    pub(crate) doors: Doors,
     /// What single components are told besides.
     #[serde(default)]
     pub(crate) extra: Vec<Extra>,
+}
+
+/// Whether kubelets listen on this machine for who wants to come into the cluster.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub(crate) struct Doors {
+    /// At the node ports of Services.
+    pub(crate) node_ports: bool,
+    /// At this port for all Ingresses, if at any.
+    pub(crate) ingress_port: Option<u16>,
 }
 
 /// The ports of the loopback address on which components say how they are; 0 where they do not, as in clusters of old.
@@ -215,7 +233,15 @@ pub(crate) fn free_port(wanted: u16) -> Result<u16> {
     port(&listen(wanted)?)
 }
 
+/// Listens on a port; on any free one, if it is 0. A program that is started again must get its port again, so that is none which the system
+/// may give to a connection meanwhile: those are higher.
 fn listen(wanted: u16) -> Result<TcpListener> {
+    let any = || FREE.start + u16::try_from(clock::random() % FREE.len() as u64).unwrap_or(0);
+    if wanted == 0
+        && let Some(free) = (0..ATTEMPTS).find_map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, any())).ok())
+    {
+        return Ok(free);
+    }
     TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => usage(format!(
             "port {wanted} is already in use, by another cluster or another program: stop that one, or choose another port with --port (0 takes any free one)"
@@ -260,7 +286,7 @@ mod tests {
         let (_folder, home) = home();
         assert_eq!(home.settings().unwrap(), None);
         assert!(home.known_settings().unwrap_err().to_string().contains("create one with `mini-ctl up`"));
-        let settings = Settings { port: 7443, nodes: 2, admin: AdminPorts::USUAL, extra: Vec::new() };
+        let settings = Settings { port: 7443, nodes: 2, admin: AdminPorts::USUAL, doors: Doors::default(), extra: Vec::new() };
         home.remember(&settings).unwrap();
         assert_eq!(home.settings().unwrap(), Some(settings.clone()));
         assert!(std::fs::read_to_string(home.kubeconfig()).unwrap().contains("server: http://127.0.0.1:7443\n"));
@@ -272,7 +298,10 @@ mod tests {
     fn settings_of_old_still_count() {
         let (_folder, home) = home();
         std::fs::write(home.settings_file(), r#"{"port":7443,"nodes":2}"#).unwrap();
-        assert_eq!(home.settings().unwrap(), Some(Settings { port: 7443, nodes: 2, admin: AdminPorts::default(), extra: Vec::new() }));
+        assert_eq!(
+            home.settings().unwrap(),
+            Some(Settings { port: 7443, nodes: 2, admin: AdminPorts::default(), doors: Doors::default(), extra: Vec::new() })
+        );
     }
 
     #[test]
@@ -310,13 +339,14 @@ mod tests {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         assert!(free_port(port).unwrap_err().to_string().contains("--port"));
-        assert_ne!(free_port(0).unwrap(), 0);
+        // Never one that the system hands out for connections, which would be taken when its program starts again.
+        assert!((0..20).all(|_| FREE.contains(&free_port(0).unwrap())));
     }
 
     #[test]
     fn purging_leaves_what_is_not_ours() {
         let (_folder, home) = home();
-        home.remember(&Settings { port: 1, nodes: 1, admin: AdminPorts::USUAL, extra: Vec::new() }).unwrap();
+        home.remember(&Settings { port: 1, nodes: 1, admin: AdminPorts::USUAL, doors: Doors::default(), extra: Vec::new() }).unwrap();
         std::fs::write(home.folder().join("thesis.tex"), "years of work").unwrap();
         home.purge().unwrap();
         let left: Vec<_> = std::fs::read_dir(home.folder()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

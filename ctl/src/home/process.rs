@@ -49,17 +49,36 @@ impl Process {
         start_time(self.pid).is_some_and(|started| started == self.started)
     }
 
+    /// Whether it was halted, and does not go on by itself.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.is_alive() && state(self.pid).is_some_and(|state| state.starts_with('T'))
+    }
+
+    /// Halts the process where it is.
+    pub(crate) fn halt(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
     fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).ok_or_else(|| usage(format!("{} is no process id", self.pid)))?;
         match kill_process(pid, signal) {
             Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(usage(format!("stop process {}: {error}", self.pid))),
+            Err(error) => Err(usage(format!("signal process {}: {error}", self.pid))),
         }
     }
 
-    /// Asks the process to end; does not wait.
+    /// Asks the process to end; does not wait. One that is halted has to go on to hear it.
     pub(crate) fn terminate(&self) -> Result<()> {
-        if self.is_alive() { self.signal(Signal::TERM) } else { Ok(()) }
+        if !self.is_alive() {
+            return Ok(());
+        }
+        self.signal(Signal::TERM)?;
+        self.signal(Signal::CONT)
     }
 
     /// Waits until the process has ended, and ends it by force when `patience` is over.
@@ -96,23 +115,53 @@ pub(crate) fn spawn(program: &Path, arguments: &[OsString], log: &Path) -> Resul
 /// remains, not collected by its parent.
 #[cfg(target_os = "linux")]
 fn start_time(pid: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses, and may contain anything.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace();
-    let state = fields.next()?;
-    let ticks = fields.nth(18)?;
+    let fields = fields(pid)?;
+    let ticks = fields.get(19)?;
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    (!matches!(state, "Z" | "X")).then(|| format!("{}/{ticks}", boot.trim()))
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    (!has_ended(&fields[0], threads)).then(|| format!("{}/{ticks}", boot.trim()))
+}
+
+/// What the system says a process does, in a letter.
+#[cfg(target_os = "linux")]
+fn state(pid: u32) -> Option<String> {
+    fields(pid)?.into_iter().next()
+}
+
+/// What the system tells of a process, from the third field on: the second is its name in parentheses, and may contain anything.
+#[cfg(target_os = "linux")]
+fn fields(pid: u32) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<String> = stat.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect();
+    (!fields.is_empty()).then_some(fields)
+}
+
+/// Whether nothing is left of a process but its remains: the first thread of one that was killed may end before the others, and until
+/// the last of them has ended the process holds its ports and files.
+#[cfg(target_os = "linux")]
+fn has_ended(state: &str, threads: usize) -> bool {
+    matches!(state, "Z" | "X") && threads <= 1
 }
 
 /// When the process was started, as `ps` tells.
 #[cfg(not(target_os = "linux"))]
 fn start_time(pid: u32) -> Option<String> {
+    let (state, started) = told(pid)?;
+    (!state.starts_with('Z')).then_some(started)
+}
+
+/// What the system says a process does, in letters.
+#[cfg(not(target_os = "linux"))]
+fn state(pid: u32) -> Option<String> {
+    told(pid).map(|(state, _)| state)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn told(pid: u32) -> Option<(String, String)> {
     let output = Command::new("ps").args(["-o", "stat=,lstart=", "-p", &pid.to_string()]).output().ok()?;
     let line = String::from_utf8(output.stdout).ok()?;
     let (state, started) = line.trim().split_once(' ')?;
-    (!state.starts_with('Z')).then(|| started.trim().to_owned())
+    Some((state.to_owned(), started.trim().to_owned()))
 }
 
 #[cfg(test)]
@@ -133,6 +182,38 @@ mod tests {
         assert!(!spawned.process.is_alive());
         spawned.child.wait().unwrap();
         assert!(spawned.process.terminate().is_ok(), "stopping what has ended is no error");
+    }
+
+    #[tokio::test]
+    async fn one_that_is_halted_lives_and_can_be_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spawned = sleeper(folder.path(), "exec sleep 100");
+        let settles = |halted: bool| {
+            let process = spawned.process.clone();
+            async move {
+                while process.is_halted() != halted {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        assert!(!spawned.process.is_halted());
+        for halted in [true, false, true] {
+            if halted { spawned.process.halt() } else { spawned.process.go_on() }.unwrap();
+            settles(halted).await;
+        }
+        assert!(spawned.process.is_alive());
+        spawned.process.terminate().unwrap();
+        spawned.process.wait_or_kill(Duration::from_secs(10)).await.unwrap();
+        assert!(!spawned.process.is_alive());
+        spawned.child.wait().unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_ends_with_its_last_thread() {
+        for (state, threads, want) in [("S", 1, false), ("R", 5, false), ("Z", 3, false), ("Z", 1, true), ("X", 0, true)] {
+            assert_eq!(has_ended(state, threads), want, "{state} {threads}");
+        }
     }
 
     #[tokio::test]

@@ -5,12 +5,16 @@
 //! (strategic merge patch), others as a whole (JSON merge patch). Source: kubectl's `apply` and `strategicpatch`.
 //! It knows no kind: the merge keys come from the [`Schema`].
 
+mod applied;
 mod schema;
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::schema::Schema;
 use self::schema::Strategy;
+pub(crate) use self::{
+    applied::{json_patched, merged, strategically},
+    schema::Schema,
+};
 use crate::value::map_mut;
 
 /// Where a file's last state is kept, as JSON.
@@ -18,11 +22,16 @@ pub(crate) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-config
 
 /// `object` with its own text as the annotation [`LAST_APPLIED`], byte for byte as kubectl writes it.
 pub(crate) fn with_last_applied(object: &Value) -> Value {
+    let mut bare = without_last_applied(object);
+    bare["metadata"]["annotations"][LAST_APPLIED] = (go_json(&bare) + "\n").into();
+    bare
+}
+
+/// `object` without that annotation, but with a place for it, as it stands in the text.
+pub(crate) fn without_last_applied(object: &Value) -> Value {
     let mut bare = object.clone();
     let annotations = map_mut(&mut map_mut(&mut bare)["metadata"]).entry("annotations").or_insert_with(|| json!({}));
     map_mut(annotations).remove(LAST_APPLIED);
-    let text = go_json(&bare);
-    bare["metadata"]["annotations"][LAST_APPLIED] = text.into();
     bare
 }
 
@@ -31,10 +40,10 @@ pub(crate) fn last_applied(live: &Value) -> Option<Value> {
     serde_json::from_str(live["metadata"]["annotations"][LAST_APPLIED].as_str()?).ok()
 }
 
-/// JSON as Go encodes it: sorted keys, three characters escaped for the sake of HTML, and a newline at the end.
-fn go_json(value: &Value) -> String {
+/// JSON as Go encodes it: sorted keys, three characters escaped for the sake of HTML.
+pub(crate) fn go_json(value: &Value) -> String {
     let text = value.to_string().replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
-    text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029") + "\n"
+    text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
 
 /// What a comparison of two states is to notice.
@@ -51,6 +60,11 @@ pub(crate) fn strategic(original: Option<&Value>, modified: &Value, current: &Va
     let changes = diff_maps(current, modified, schema, Notice { deletions: false, changes: true }, false);
     let deletions = diff_maps(original.unwrap_or(&nothing), modified, schema, Notice { deletions: true, changes: false }, false);
     Value::Object(merge(deletions, changes, schema))
+}
+
+/// The patch that makes `after` of `before`.
+pub(crate) fn two_way(before: &Value, after: &Value, schema: &Schema<'_>) -> Value {
+    Value::Object(diff_maps(before, after, schema, Notice { deletions: true, changes: true }, false))
 }
 
 /// The three-way JSON merge patch of the same meaning: lists are replaced as a whole.

@@ -22,7 +22,31 @@ pub(crate) struct Strategy {
 pub(crate) struct Schema<'a> {
     document: Option<&'a Value>,
     node: Option<&'a Value>,
+    /// Where there is no document but lists merge as is [well known](WELL_KNOWN): the field that this is.
+    within: Option<&'static str>,
 }
+
+/// Lists that are merged in objects of the server's built-in kinds, the field they must be in, if it matters, and the key.
+const WELL_KNOWN: &[(&str, &str, &str)] = &[
+    ("containers", "", "name"),
+    ("initContainers", "", "name"),
+    ("ephemeralContainers", "", "name"),
+    ("volumes", "", "name"),
+    ("imagePullSecrets", "", "name"),
+    ("secrets", "", "name"),
+    ("env", "", "name"),
+    ("volumeMounts", "", "mountPath"),
+    ("volumeDevices", "", "devicePath"),
+    ("hostAliases", "", "ip"),
+    ("topologySpreadConstraints", "", "topologyKey"),
+    ("ports", "containers", "containerPort"),
+    ("ports", "initContainers", "containerPort"),
+    ("ports", "spec", "port"),
+    ("conditions", "", "type"),
+    ("ownerReferences", "", "uid"),
+    ("finalizers", "", ""),
+    ("spec", "", ""),
+];
 
 impl<'a> Schema<'a> {
     /// The schema of a kind in the OpenAPI v3 document of its group-version; `None` if the document has none.
@@ -34,16 +58,36 @@ impl<'a> Schema<'a> {
                 .any(|name| text(&name["group"]) == group && text(&name["version"]) == version && text(&name["kind"]) == kind)
         };
         let node = schemas.values().find(named)?;
-        Some(Self { document: Some(document), node: Some(node) })
+        Some(Self { document: Some(document), node: Some(node), within: None })
     }
 
     /// The schema of something nobody describes.
     pub(crate) fn unknown() -> Self {
-        Self { document: None, node: None }
+        Self { document: None, node: None, within: None }
+    }
+
+    /// The schema of an object of a built-in kind, as far as it is known without asking a server.
+    pub(crate) fn well_known() -> Self {
+        Self { within: Some(""), ..Self::unknown() }
+    }
+
+    fn well_known_field(&self, name: &str, parent: &str) -> (Self, Strategy) {
+        let fits =
+            |(field, within, _): &&(&'static str, &'static str, &'static str)| *field == name && (within.is_empty() || *within == parent);
+        let Some((field, _, key)) = WELL_KNOWN.iter().find(fits) else { return (Self::well_known(), Strategy::default()) };
+        let strategy = Strategy {
+            merges: *field != "spec",
+            merge_key: Some(*key).filter(|key| !key.is_empty()).map(str::to_owned),
+            ..Strategy::default()
+        };
+        (Self { within: Some(field), ..Self::unknown() }, strategy)
     }
 
     /// The schema of a field, and how the field is merged.
     pub(crate) fn field(&self, name: &str) -> (Self, Strategy) {
+        if let Some(parent) = self.within {
+            return self.well_known_field(name, parent);
+        }
         let node = self.node.and_then(|node| node["properties"].get(name).or_else(|| node.get("additionalProperties")));
         let Some(node) = node else { return (Self::unknown(), Strategy::default()) };
         let strategies = text(&node["x-kubernetes-patch-strategy"]);
@@ -61,7 +105,7 @@ impl<'a> Schema<'a> {
     pub(crate) fn items(&self) -> Self {
         match self.node.and_then(|node| node.get("items")) {
             Some(node) => self.resolve(node),
-            None => Self::unknown(),
+            None => Self { within: self.within, ..Self::unknown() },
         }
     }
 
@@ -72,6 +116,6 @@ impl<'a> Schema<'a> {
             Some(name) => self.document.and_then(|document| document["components"]["schemas"].get(name)),
             None => Some(node),
         };
-        Self { document: self.document, node: target }
+        Self { document: self.document, node: target, within: None }
     }
 }

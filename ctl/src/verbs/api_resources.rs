@@ -1,17 +1,17 @@
 //! `api-resources`: everything the server serves, and by which names.
 
-use clap::ValueEnum;
-
 use crate::{
     context::Context,
     discover::Resource,
-    error::Result,
+    error::{Result, usage},
     print::{TabWriter, print},
 };
 
 /// Print the supported API resources on the server.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
+    #[arg(hide = true)]
+    words: Vec<String>,
     /// Only of this group; "" is the core group.
     #[arg(long, value_name = "GROUP")]
     api_group: Option<String>,
@@ -27,18 +27,27 @@ pub(super) struct Args {
     /// Leave out the line of column names.
     #[arg(long)]
     no_headers: bool,
-    /// More columns, or names only.
-    #[arg(long, short, value_name = "FORM", ignore_case = true)]
-    output: Option<Form>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    Wide,
-    Name,
+    /// More columns, or names only: wide, name.
+    #[arg(long, short, value_name = "FORM", default_value = "")]
+    output: String,
+    /// The order: by name, or by kind [default: by group and name].
+    #[arg(long, value_name = "FIELD", default_value = "")]
+    sort_by: String,
+    /// What was asked before will do; nothing is kept here, so that it is asked in any case.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    cached: Option<bool>,
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
+    if !args.words.is_empty() {
+        return Err(usage(format!("unexpected arguments: [{}]\nSee 'mini-ctl api-resources -h' for help and examples", args.words.join(" "))));
+    }
+    if !["", "wide", "name"].contains(&args.output.as_str()) {
+        return Err(usage(format!("--output {} is not available", args.output)));
+    }
+    if !["", "name", "kind"].contains(&args.sort_by.as_str()) {
+        return Err(usage("--sort-by accepts only name or kind"));
+    }
     print(&render(&args, context.catalog().await?.resources()))
 }
 
@@ -53,10 +62,15 @@ fn render(args: &Args, resources: &[Resource]) -> String {
     };
     let mut shown: Vec<&Resource> = resources.iter().filter(fits).collect();
     shown.sort_by(|a, b| (&a.group, &a.plural).cmp(&(&b.group, &b.plural)));
-    if args.output == Some(Form::Name) {
+    match args.sort_by.as_str() {
+        "name" => shown.sort_by(|a, b| a.plural.cmp(&b.plural)),
+        "kind" => shown.sort_by(|a, b| a.kind.cmp(&b.kind)),
+        _ => {}
+    }
+    if args.output == "name" {
         return shown.iter().map(|resource| format!("{}\n", resource.qualified_plural())).collect();
     }
-    let wide = args.output == Some(Form::Wide);
+    let wide = args.output == "wide";
     let mut writer = TabWriter::table();
     if !args.no_headers {
         writer.line(if wide { "NAME\tSHORTNAMES\tAPIVERSION\tNAMESPACED\tKIND\tVERBS\tCATEGORIES" } else { "NAME\tSHORTNAMES\tAPIVERSION\tNAMESPACED\tKIND" });
@@ -83,7 +97,17 @@ mod tests {
     use crate::discover::tests::catalog;
 
     fn args() -> Args {
-        Args { api_group: None, namespaced: None, verbs: Vec::new(), categories: Vec::new(), no_headers: false, output: None }
+        Args {
+            words: Vec::new(),
+            api_group: None,
+            namespaced: None,
+            verbs: Vec::new(),
+            categories: Vec::new(),
+            no_headers: false,
+            output: String::new(),
+            sort_by: String::new(),
+            cached: None,
+        }
     }
 
     #[test]
@@ -97,7 +121,17 @@ mod tests {
 
     #[test]
     fn names_only() {
-        let text = render(&Args { output: Some(Form::Name), namespaced: Some(false), ..args() }, catalog().resources());
+        let text = render(&Args { output: "name".into(), namespaced: Some(false), ..args() }, catalog().resources());
         assert_eq!(text, "namespaces\n");
+    }
+
+    #[test]
+    fn another_order() {
+        let by = |sort_by: &str| {
+            let text = render(&Args { output: "name".into(), sort_by: sort_by.into(), ..args() }, catalog().resources());
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(by("name")[..3], ["deployments.apps", "deployments.extensions", "namespaces"]);
+        assert_eq!(by("kind").last().unwrap(), "scalers.autoscaling");
     }
 }

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use futures::StreamExt;
 use http::Method;
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::{
     context::Context,
@@ -15,7 +15,8 @@ use crate::{
     selection::{Files, Many, Selection, Target, expand, select},
     server::{Call, JSON, Server, warn, with_query},
     value::text,
-    verbs::wait::{POLL, duration},
+    verbs::wait::{A_WEEK, POLL, patience},
+    writing::DryRun,
 };
 
 /// Delete resources by file names, stdin, resources and names, or by resources and label selector.
@@ -37,30 +38,33 @@ pub(super) struct Args {
     #[arg(long)]
     force: bool,
     /// Give it one second.
-    #[arg(long, conflicts_with = "grace_period")]
+    #[arg(long)]
     now: bool,
-    /// What happens to the objects it owns.
-    #[arg(long, value_name = "HOW", default_value = "background", num_args = 0..=1, require_equals = true, default_missing_value = "background", ignore_case = true)]
-    cascade: Cascade,
+    /// What happens to the objects it owns: background, orphan or foreground.
+    #[arg(long, value_name = "HOW", default_value = "background", num_args = 0..=1, require_equals = true, default_missing_value = "background")]
+    cascade: String,
     /// Wait until it is gone.
     #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = clap::ArgAction::Set)]
     wait: bool,
     /// How long to wait; 0 is for ever.
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "0s", allow_hyphen_values = true, value_parser = patience)]
     timeout: Duration,
-    /// Say nothing about objects that are not there.
-    #[arg(long)]
-    ignore_not_found: bool,
+    /// Say nothing about objects that are not there [default: only if they are not named].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    ignore_not_found: Option<bool>,
+    /// Ask first.
+    #[arg(long, short)]
+    interactive: bool,
     /// Do not delete; ask the server (or, with "client", only look) what would happen.
     #[arg(long, value_name = "WHERE", default_value = "none", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
     dry_run: DryRun,
     /// "name" for names only.
-    #[arg(long, short, value_name = "FORM", value_parser = ["name"])]
-    output: Option<String>,
+    #[arg(long, short, value_name = "FORM", default_value = "")]
+    output: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Cascade {
+pub(super) enum Cascade {
     #[value(alias = "true")]
     Background,
     #[value(alias = "false")]
@@ -68,61 +72,92 @@ enum Cascade {
     Foreground,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DryRun {
-    None,
-    Client,
-    Server,
+impl Cascade {
+    /// The word for it in a request.
+    pub(super) fn policy(self) -> &'static str {
+        match self {
+            Self::Background => "Background",
+            Self::Orphan => "Orphan",
+            Self::Foreground => "Foreground",
+        }
+    }
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
+    let options = options(&args)?;
+    if let (old @ "true", new) | (old @ "false", new) = (args.cascade.as_str(), if args.cascade == "true" { "background" } else { "orphan" }) {
+        notice(&format!("warning: --cascade={old} is deprecated (boolean value) and can be replaced with --cascade={new}."));
+    }
+    args.many.check(&args.words, args.all)?;
     let selection = select(context, &args.words, &args.files).await?;
     let server = context.server().await?;
     let by_name = matches!(selection, Selection::Named(_));
     let targets = expand(context, selection, &args.many, args.all).await?;
-    if targets.is_empty() && !by_name {
-        notice("No resources found");
-    }
     if args.force {
         warn("Immediate deletion does not wait for confirmation that the running resource has been terminated. The resource may continue to run on the cluster indefinitely.");
     }
-    let options = options(&args)?;
+    if targets.is_empty() {
+        return print("No resources found\n");
+    }
+    if args.interactive && !confirmed(&targets)? {
+        return print("deletion is cancelled\n");
+    }
+    if context.demanded_namespace().is_some() && targets.iter().any(|target| !target.resource.namespaced) {
+        warn("deleting cluster-scoped resources, not scoped to the provided namespace");
+    }
+    let may_be_gone = args.ignore_not_found.unwrap_or(!by_name);
     let (mut deleted, mut errors) = (Vec::new(), Vec::new());
     for target in targets {
         match delete(server, &args, &target, &options).await {
             Ok(answer) => deleted.push((target, uid(&answer))),
-            Err(error) if args.ignore_not_found && error.is_not_found() => {}
+            Err(error) if may_be_gone && error.is_not_found() => {}
             Err(error) if target.source.is_empty() => errors.push(error),
             Err(error) => errors.push(error.while_doing("deleting", &target.source)),
         }
     }
-    if args.wait && args.dry_run == DryRun::None {
-        let all_gone = async {
-            for (target, uid) in &deleted {
-                until_gone(server, target, uid).await?;
-            }
-            Ok(())
-        };
-        match args.timeout {
-            Duration::ZERO => all_gone.await?,
-            patience => tokio::time::timeout(patience, all_gone).await.map_err(|_| usage("timed out waiting for the condition"))??,
-        }
+    // Who hears of a failure does not wait for the rest.
+    Error::from_all(errors)?;
+    if !args.wait || args.dry_run != DryRun::None {
+        return Ok(());
     }
-    Error::from_all(errors)
+    let patience = if args.timeout.is_zero() { A_WEEK } else { args.timeout };
+    let deadline = Instant::now() + patience;
+    for (target, uid) in &deleted {
+        let late = |_| usage(format!("timed out waiting for the condition on {}", target.plural_slashed()));
+        timeout_at(deadline, until_gone(server, target, uid)).await.map_err(late)??;
+    }
+    Ok(())
+}
+
+/// Shows what would be deleted, and asks.
+fn confirmed(targets: &[Target]) -> Result<bool> {
+    print(&format!("You are about to delete the following {} resource(s):\n", targets.len()))?;
+    for target in targets {
+        print(&format!("{}\n", target.slashed()))?;
+    }
+    print("Do you want to continue? (y/n): ")?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|error| usage(format!("read the answer: {error}")))?;
+    Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
 /// The body of the request.
+///
+/// # Errors
+/// Flags that do not go together.
 fn options(args: &Args) -> Result<Value> {
-    let policy = match args.cascade {
-        Cascade::Background => "Background",
-        Cascade::Orphan => "Orphan",
-        Cascade::Foreground => "Foreground",
-    };
-    let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy});
+    if !matches!(args.output.as_str(), "" | "name") {
+        return Err(usage(format!("unexpected -o output mode: {}. We only support '-o name'", args.output)));
+    }
+    let cascade = Cascade::from_str(&args.cascade, false).map_err(|_| {
+        usage(format!("invalid cascade value ({}). Must be \"background\", \"foreground\", or \"orphan\"", args.cascade))
+    })?;
+    let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": cascade.policy()});
     let grace = match (args.now, args.force, args.grace_period) {
+        (true, _, 0..) => return Err(usage("--now and --grace-period cannot be specified together")),
+        (_, true, 1..) | (true, true, _) => return Err(usage("--force and --grace-period greater than 0 cannot be specified together")),
         (true, ..) => Some(1),
-        (_, true, ..=0) => Some(0),
-        (_, true, 1..) => return Err(usage("--force and --grace-period greater than 0 cannot be specified together")),
+        (false, true, _) => Some(0),
         // Zero would remove the object before it has ended; that is what --force is for.
         (_, false, 0) => Some(1),
         (_, false, seconds) => u32::try_from(seconds).ok(),
@@ -139,20 +174,14 @@ fn options(args: &Args) -> Result<Value> {
 async fn delete(server: &Server, args: &Args, target: &Target, options: &Value) -> Result<Value> {
     let path = target.path();
     let answer = match args.dry_run {
-        DryRun::Client => server.get(&path).await?,
+        DryRun::Client => Value::Null,
         _ => server.call(Call { method: Method::DELETE, path: &path, content_type: JSON, body: options }).await?,
     };
-    let singular = target.resource.qualified_singular();
-    if args.output.is_some() {
+    if args.output == "name" {
         print(&format!("{}\n", target.slashed()))?;
     } else {
         let how = if args.force { "force deleted" } else { "deleted" };
-        let dry = match args.dry_run {
-            DryRun::None => "",
-            DryRun::Client => " (dry run)",
-            DryRun::Server => " (server dry run)",
-        };
-        print(&format!("{singular} {:?} {how}{dry}\n", target.name))?;
+        print(&format!("{} {:?} {how}{}\n", target.resource.qualified_singular(), target.name, args.dry_run.told()))?;
     }
     Ok(answer)
 }
@@ -210,7 +239,9 @@ mod tests {
         assert_eq!(seconds("delete pod x --grace-period=0 --force"), 0);
         assert_eq!(seconds("delete pod x --force"), 0);
         assert_eq!(seconds("delete pod x --now"), 1);
-        assert!(sent("delete pod x --force --grace-period=5").is_err());
+        for wrong in ["--force --grace-period=5", "--force --now", "--now --grace-period=5", "--cascade=no", "-o yaml"] {
+            assert!(sent(&format!("delete pod x {wrong}")).is_err(), "{wrong}");
+        }
     }
 
     #[test]

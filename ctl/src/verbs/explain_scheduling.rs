@@ -11,12 +11,13 @@ use crate::{
     context::Context,
     discover::Resource,
     error::{Error, Result, usage},
-    manifest::{self, Document},
+    manifest::Document,
+    pods,
     print::print,
     selection::{Files, Many, Target, expand, namespace_for, select},
     server::{Call, JSON, Server, escape, with_query},
     value::{list, map_mut, name, namespace},
-    verbs::{get::json_text, logs::selector_of},
+    output::json_text,
     yaml,
 };
 
@@ -101,7 +102,7 @@ async fn pods(server: &Server, target: &Target) -> Result<Vec<Value>> {
     if is_pods(&target.resource) {
         return Ok(vec![object]);
     }
-    let selector = template(&object).and_then(|_| selector_of(&object));
+    let selector = template(&object).and_then(|_| pods::selector_of(&object));
     let selector = selector.ok_or_else(|| usage(format!("{} has no pods to explain", target.slashed())))?;
     let path = with_query(&format!("/api/v1/namespaces/{}/pods", escape(&target.namespace)), &[("labelSelector", &selector)]);
     let pods = list(&server.get(&path).await?["items"]).to_vec();
@@ -119,10 +120,10 @@ fn template(object: &Value) -> Option<&Value> {
 
 /// What the scheduler would say about pods of the files.
 async fn what_if(args: &Args, context: &Context) -> Result<Vec<Result<Value>>> {
-    if args.files.filename.is_empty() || !args.words.is_empty() {
+    if args.files.is_empty() || !args.words.is_empty() {
         return Err(usage("--what-if asks about pods that do not exist: name a file, with -f"));
     }
-    let documents = manifest::read(&args.files.filename, args.files.recursive)?;
+    let documents = args.files.documents()?;
     let (server, catalog) = (context.server().await?, context.catalog().await?);
     let mut answers = Vec::new();
     for Document { object, source } in &documents {

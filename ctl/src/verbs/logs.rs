@@ -1,21 +1,23 @@
 //! `logs`: what the containers of a pod, or of the pods behind a workload, have written.
 
-use std::{cmp::Reverse, time::Duration};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
+use tokio::time::{sleep, timeout};
 
 use crate::{
     context::Context,
-    error::{Result, usage},
-    print::{notice, print, print_bytes},
+    error::{Error, Result, usage},
+    pods,
+    print::{notice, print_bytes},
     server::{Server, escape, with_query},
-    value::{int, list, name, namespace, strings, text},
-    verbs::wait::duration,
+    value::{list, name},
+    verbs::wait::{POLL, duration},
 };
 
-/// The annotation that says which container is meant when nobody says.
-const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+/// How to call this verb.
+const FORM: &str = "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'. POD or TYPE/NAME is a required argument for the logs command";
 
 /// Print the logs for a container in a pod or specified resource.
 #[derive(clap::Args, Debug)]
@@ -36,13 +38,13 @@ pub(super) struct Args {
     #[arg(long, short, value_name = "NAME")]
     container: Option<String>,
     /// Of all containers.
-    #[arg(long, conflicts_with = "container")]
+    #[arg(long)]
     all_containers: bool,
     /// Only the last lines; -1 is all of them [default: all, or 10 with a selector].
     #[arg(long, value_name = "LINES", allow_hyphen_values = true)]
     tail: Option<i64>,
     /// Only what is newer than this, such as 5s, 2m, 3h.
-    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "since_time")]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     since: Option<Duration>,
     /// Only what is newer than this time (RFC 3339).
     #[arg(long, value_name = "TIME")]
@@ -56,6 +58,18 @@ pub(super) struct Args {
     /// Pod and container in front of each line.
     #[arg(long)]
     prefix: bool,
+    /// Of all pods behind a workload, with --prefix.
+    #[arg(long)]
+    all_pods: bool,
+    /// Go on with the others when one cannot be read.
+    #[arg(long)]
+    ignore_errors: bool,
+    /// Follow no more than this many at once.
+    #[arg(long, value_name = "COUNT", default_value_t = 5)]
+    max_log_requests: usize,
+    /// How long to wait for a pod.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "20s")]
+    pod_running_timeout: Duration,
 }
 
 /// One container's log.
@@ -65,25 +79,60 @@ struct Log {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
+    check(&args)?;
     let server = context.server().await?;
-    let pods = pods(&args, context, server).await?;
-    let container = args.container.as_deref().or_else(|| args.words.get(1).map(String::as_str));
+    let wanted = args.container.as_deref().or_else(|| args.words.get(1).map(String::as_str));
     let mut logs = Vec::new();
-    for pod in &pods {
-        for container in containers(pod, container, args.all_containers)? {
-            let base = format!("/api/v1/namespaces/{}/pods/{}/log", escape(namespace(pod).unwrap_or_default()), escape(name(pod)));
-            let prefix = if args.prefix { format!("[pod/{}/{container}] ", name(pod)) } else { String::new() };
-            logs.push(Log { path: query(&args, &base, &container), prefix });
+    for pod in &meant(&args, context, server).await? {
+        for container in containers(pod, wanted, args.all_containers)? {
+            let prefix = if args.prefix || args.all_pods { format!("[pod/{}/{container}] ", name(pod)) } else { String::new() };
+            logs.push(Log { path: query(&args, &pods::path(pod, "/log"), &container), prefix });
         }
     }
+    let forgive = |copied: Result<()>| match copied {
+        Err(error @ Error::Refused(_)) if args.ignore_errors => print_bytes(format!("error: {}\n", told(&error)).as_bytes()),
+        copied => copied,
+    };
     if args.follow && logs.len() > 1 {
-        let all = logs.iter().map(|log| copy(server, log));
+        let (count, most) = (logs.len(), args.max_log_requests);
+        if count > most {
+            return Err(usage(format!(
+                "you are attempting to follow {count} log streams, but maximum allowed concurrency is {most}, use --max-log-requests to increase the limit"
+            )));
+        }
+        let all = logs.iter().map(|log| async move { forgive(copy(server, log).await) });
         return stream::iter(all.map(Ok)).try_for_each_concurrent(None, |copying| copying).await;
     }
     for log in &logs {
-        copy(server, log).await?;
+        forgive(copy(server, log).await)?;
     }
     Ok(())
+}
+
+/// What the server said, without the words in front of it.
+fn told(error: &Error) -> String {
+    error.refusal().map_or_else(|| error.to_string(), |refusal| refusal.message.clone())
+}
+
+/// Flags that do not go together.
+fn check(args: &Args) -> Result<()> {
+    let wrong = match (&args.container, &args.words[..]) {
+        (_, []) if args.selector.is_none() => FORM.to_owned(),
+        (_, [_, ..]) if args.selector.is_some() => "only a selector (-l) or a POD name is allowed".to_owned(),
+        (Some(_), [_, _]) => "only one of -c or an inline [CONTAINER] arg is allowed".to_owned(),
+        (None, [_, container]) if args.all_containers => {
+            format!("--all-containers=true should not be specified with container name {container}")
+        }
+        (Some(container), _) if args.all_containers => {
+            format!("--all-containers=true should not be specified with container name {container}")
+        }
+        _ if args.since.is_some() && args.since_time.is_some() => {
+            "at most one of `sinceTime` or `sinceSeconds` may be specified".to_owned()
+        }
+        _ if args.tail.is_some_and(|lines| lines < -1) => "--tail must be greater than or equal to -1".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(usage(wrong))
 }
 
 fn query(args: &Args, base: &str, container: &str) -> String {
@@ -106,167 +155,121 @@ fn query(args: &Args, base: &str, container: &str) -> String {
 }
 
 /// The pods that are meant: the one named, those with the labels, or the best one behind a workload.
-async fn pods(args: &Args, context: &Context, server: &Server) -> Result<Vec<Value>> {
+async fn meant(args: &Args, context: &Context, server: &Server) -> Result<Vec<Value>> {
     let namespace = context.namespace().await?;
     let list_of = async |selector: &str| {
         let path = with_query(&format!("/api/v1/namespaces/{}/pods", escape(namespace)), &[("labelSelector", selector)]);
         server.get(&path).await.map(|answer| list(&answer["items"]).to_vec())
     };
     if let Some(selector) = &args.selector {
-        if !args.words.is_empty() {
-            return Err(usage("only a selector (-l) or a POD name is allowed"));
-        }
         let pods = list_of(selector).await?;
         if pods.is_empty() {
             notice(&format!("No resources found in {namespace} namespace."));
         }
         return Ok(pods);
     }
-    let Some(word) = args.words.first() else {
-        return Err(usage("expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'. POD or TYPE/NAME is a required argument for the logs command"));
-    };
-    let (kind, name) = word.split_once('/').unwrap_or(("pods", word));
-    let resource = context.catalog().await?.find(kind)?;
-    let object = server.get(&resource.object_path(namespace, name)).await.map_err(|error| match error.refusal() {
+    let word = args.words.first().ok_or_else(|| usage(FORM))?;
+    let (resource, object) = pods::named(context, word).await.map_err(|error| match error.refusal() {
         Some(refusal) if refusal.code == 404 => {
             usage(format!("error from server (NotFound): {} in namespace {namespace:?}", refusal.message))
         }
         _ => error,
     })?;
-    if resource.group.is_empty() && resource.plural == "pods" {
+    if pods::is_pod(&resource) {
         return Ok(vec![object]);
     }
-    let Some(selector) = selector_of(&object) else {
-        return Err(usage(format!("cannot get the logs from {}/{name}: it selects no pods", resource.qualified_singular())));
+    let Some(selector) = pods::selector_of(&object) else {
+        let what = resource.qualified_singular();
+        return Err(usage(format!("cannot get the logs from {what}/{}: it selects no pods", name(&object))));
     };
-    let mut pods = list_of(&selector).await?;
-    pods.sort_by_key(rank);
-    match pods.len() {
-        0 => Err(usage(format!("no pods found for {}/{name}", resource.qualified_singular()))),
-        1 => Ok(pods),
-        count => {
-            notice(&format!("Found {count} pods, using pod/{}", self::name(&pods[0])));
-            pods.truncate(1);
-            Ok(pods)
+    let found = async {
+        loop {
+            let pods = list_of(&selector).await?;
+            if !pods.is_empty() {
+                return Ok(pods);
+            }
+            sleep(POLL).await;
         }
-    }
-}
-
-/// The labels by which a workload (or a Service) finds its pods, as the server's selector syntax.
-pub(super) fn selector_of(object: &Value) -> Option<String> {
-    let selector = &object["spec"]["selector"];
-    let labels = if selector["matchLabels"].is_object() { &selector["matchLabels"] } else { selector };
-    let mut parts: Vec<String> = strings(labels).filter(|(_, value)| !value.is_empty()).map(|(key, value)| format!("{key}={value}")).collect();
-    for requirement in list(&selector["matchExpressions"]) {
-        let key = text(&requirement["key"]);
-        let values = list(&requirement["values"]).iter().map(text).collect::<Vec<_>>().join(",");
-        parts.push(match text(&requirement["operator"]) {
-            "In" => format!("{key} in ({values})"),
-            "NotIn" => format!("{key} notin ({values})"),
-            "DoesNotExist" => format!("!{key}"),
-            _ => key.to_owned(),
-        });
-    }
-    (!parts.is_empty()).then(|| parts.join(","))
-}
-
-/// Which pod's log is most worth reading: on a node, running, ready, ready for long, restarted often, old. Smaller is better.
-/// Source: kubectl's `podutils.ByLogging`.
-fn rank(pod: &Value) -> (bool, u8, bool, String, Reverse<i64>, String) {
-    let status = &pod["status"];
-    let phase = match text(&status["phase"]) {
-        "Running" => 0,
-        "Unknown" => 1,
-        "Pending" => 2,
-        _ => 3,
     };
-    let ready = list(&status["conditions"]).iter().find(|condition| condition["type"] == "Ready" && condition["status"] == "True");
-    let since = ready.map(|condition| text(&condition["lastTransitionTime"]).to_owned()).unwrap_or_default();
-    let restarts = list(&status["containerStatuses"]).iter().map(|status| int(&status["restartCount"])).max().unwrap_or_default();
-    let created = text(&pod["metadata"]["creationTimestamp"]).to_owned();
-    (text(&pod["spec"]["nodeName"]).is_empty(), phase, ready.is_none(), since, Reverse(restarts), created)
+    let found = timeout(args.pod_running_timeout, found).await;
+    let mut pods: Vec<Value> = found.unwrap_or_else(|_| Err(usage("timed out waiting for the condition")))?;
+    pods.sort_by_cached_key(pods::rank_by_logs);
+    if pods.len() > 1 && !args.all_pods {
+        notice(&format!("Found {} pods, using pod/{}", pods.len(), name(&pods[0])));
+        pods.truncate(1);
+    }
+    Ok(pods)
 }
 
 /// Which containers of the pod are meant. Says so when it had to choose.
 fn containers(pod: &Value, wanted: Option<&str>, all: bool) -> Result<Vec<String>> {
-    let spec = &pod["spec"];
-    let names = |field: &str| list(&spec[field]).iter().map(|container| text(&container["name"]).to_owned()).collect::<Vec<_>>();
-    let (init, main, ephemeral) = (names("initContainers"), names("containers"), names("ephemeralContainers"));
-    let every = || init.iter().chain(&main).chain(&ephemeral);
-    if all {
-        return Ok(every().cloned().collect());
+    match wanted {
+        _ if all => Ok(pods::names(pod).concat()),
+        Some(wanted) if pods::container(pod, wanted).is_some() => Ok(vec![wanted.to_owned()]),
+        Some(wanted) => Err(usage(format!("container {wanted} is not valid for pod {}", name(pod)))),
+        None => Ok(vec![pods::default_container(pod, false)?]),
     }
-    if let Some(wanted) = wanted {
-        return match every().find(|name| *name == wanted) {
-            Some(name) => Ok(vec![name.clone()]),
-            None => Err(usage(format!("container {wanted} is not valid for pod {}", name(pod)))),
-        };
-    }
-    let annotated = text(&pod["metadata"]["annotations"][DEFAULT_CONTAINER]);
-    if main.iter().any(|name| name == annotated) {
-        return Ok(vec![annotated.to_owned()]);
-    }
-    let Some(first) = main.first() else {
-        return Err(usage(format!("pod {} has no containers", name(pod))));
-    };
-    if every().count() > 1 {
-        let mut labelled = main.clone();
-        labelled.extend(ephemeral.iter().map(|name| format!("{name} (ephem)")));
-        labelled.extend(init.iter().map(|name| format!("{name} (init)")));
-        notice(&format!("Defaulted container {first:?} out of: {}", labelled.join(", ")));
-    }
-    Ok(vec![first.clone()])
 }
 
+/// Copies a log line by line, so that those of several are not mixed within a line.
 async fn copy(server: &Server, log: &Log) -> Result<()> {
     let mut pieces = server.stream(&log.path, "*/*").await?;
-    let mut line_start = true;
+    let mut rest = Vec::new();
     while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        if log.prefix.is_empty() {
-            print_bytes(&piece)?;
-            continue;
-        }
-        for line in piece.split_inclusive(|byte| *byte == b'\n') {
-            if line_start {
-                print(&log.prefix)?;
-            }
-            print_bytes(line)?;
-            line_start = line.ends_with(b"\n");
+        rest.extend(piece?);
+        if let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') {
+            let begun = rest.split_off(end + 1);
+            tell(log, &rest)?;
+            rest = begun;
         }
     }
-    Ok(())
+    tell(log, &rest)
+}
+
+fn tell(log: &Log, lines: &[u8]) -> Result<()> {
+    if log.prefix.is_empty() {
+        return if lines.is_empty() { Ok(()) } else { print_bytes(lines) };
+    }
+    let prefixed: Vec<u8> =
+        lines.split_inclusive(|byte| *byte == b'\n').flat_map(|line| [log.prefix.as_bytes(), line].concat()).collect();
+    print_bytes(&prefixed)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use clap::{Args as _, Command, FromArgMatches};
     use serde_json::json;
 
+    use super::*;
+
+    fn checked(line: &str) -> Result<(), String> {
+        let matches = Args::augment_args(Command::new("logs")).try_get_matches_from(line.split(' ')).unwrap();
+        check(&Args::from_arg_matches(&matches).unwrap()).map_err(|error| error.to_string())
+    }
+
     #[test]
-    fn a_container_is_chosen() {
+    fn flags_that_do_not_go_together() {
+        for well in ["logs p", "logs p c", "logs -l a=b --all-containers", "logs deploy/d --tail=-1 --since=5s", "logs -f p --max-log-requests=9"] {
+            assert_eq!(checked(well), Ok(()), "{well}");
+        }
+        for (badly, why) in [
+            ("logs", FORM),
+            ("logs p -l a=b", "only a selector (-l) or a POD name is allowed"),
+            ("logs p c -c d", "only one of -c or an inline [CONTAINER] arg is allowed"),
+            ("logs p -c d --all-containers", "--all-containers=true should not be specified with container name d"),
+            ("logs p --since=5s --since-time=2026-11-20T12:00:00Z", "at most one of `sinceTime` or `sinceSeconds` may be specified"),
+            ("logs p --tail=-2", "--tail must be greater than or equal to -1"),
+        ] {
+            assert_eq!(checked(badly), Err(format!("error: {why}")), "{badly}");
+        }
+    }
+
+    #[test]
+    fn a_container_is_meant() {
         let pod = json!({"metadata": {"name": "p"}, "spec": {"initContainers": [{"name": "i"}], "containers": [{"name": "a"}, {"name": "b"}]}});
         assert_eq!(containers(&pod, None, false).unwrap(), ["a"]);
         assert_eq!(containers(&pod, Some("i"), false).unwrap(), ["i"]);
         assert_eq!(containers(&pod, None, true).unwrap(), ["i", "a", "b"]);
         assert_eq!(containers(&pod, Some("x"), false).unwrap_err().to_string(), "error: container x is not valid for pod p");
-        let mut annotated = pod;
-        annotated["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/default-container": "b"});
-        assert_eq!(containers(&annotated, None, false).unwrap(), ["b"]);
-    }
-
-    #[test]
-    fn selectors_of_workloads_and_services() {
-        let deployment = json!({"spec": {"selector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "In", "values": ["d", "e"]}]}}});
-        assert_eq!(selector_of(&deployment).as_deref(), Some("a=b,c in (d,e)"));
-        assert_eq!(selector_of(&json!({"spec": {"selector": {"app": "web"}}})).as_deref(), Some("app=web"));
-        assert_eq!(selector_of(&json!({"spec": {}})), None);
-    }
-
-    #[test]
-    fn a_ready_pod_is_read_before_a_pending_one() {
-        let pending = json!({"metadata": {"name": "a"}, "spec": {}, "status": {"phase": "Pending"}});
-        let ready = json!({"metadata": {"name": "b"}, "spec": {"nodeName": "n"}, "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
-        assert!(rank(&ready) < rank(&pending));
     }
 }

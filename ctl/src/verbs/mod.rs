@@ -43,8 +43,12 @@ macro_rules! verbs {
 }
 
 verbs! {
-    up, status, stop, start, down,
-    apply, get, describe, delete, scale, logs, wait,
-    explain_scheduling as "explain-scheduling",
-    version, cluster_info as "cluster-info", api_resources as "api-resources",
+    up, status, stop, start, node, down, lab, dashboard,
+    apply, create, replace, edit, patch, diff, kustomize, expose, run, delete, autoscale, scale, set, rollout, label, annotate, wait,
+    get, describe, events, explain,
+    logs, exec, attach, cp, port_forward as "port-forward", debug, top,
+    taint, cordon, uncordon, drain,
+    proxy, trace, explain_scheduling as "explain-scheduling",
+    config, auth, options, completion, complete as "__complete",
+    version, cluster_info as "cluster-info", api_resources as "api-resources", api_versions as "api-versions",
 }

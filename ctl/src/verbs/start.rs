@@ -57,7 +57,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
 /// Waits until the API server answers; of the others, only that they do not end at once.
 async fn until_usable(home: &Home, component: &Component, child: &mut Child) -> Result<()> {
     let begun = Instant::now();
-    let (server, _) = Server::new(Source::File(home.kubeconfig(), None)).await?;
+    let (server, _) = Server::new(Source::File(home.kubeconfig(), None), None).await?;
     loop {
         still_runs(home, component, child)?;
         let taken = begun.elapsed();

@@ -31,7 +31,8 @@ fn render(home: &Home, settings: &Settings, running: &[(Component, Process)], no
         match running.iter().find(|(other, _)| other == component) {
             Some((_, process)) => {
                 let age = mini_api::age::human(now.duration_since(process.since).as_secs());
-                writer.line(&format!("{component}\tRunning\t{}\t{age}\t{log}", process.pid));
+                let state = if process.is_halted() { "Cut off" } else { "Running" };
+                writer.line(&format!("{component}\t{state}\t{}\t{age}\t{log}", process.pid));
             }
             None => writer.line(&format!("{component}\tStopped\t<none>\t<none>\t{log}")),
         }
@@ -42,14 +43,14 @@ fn render(home: &Home, settings: &Settings, running: &[(Component, Process)], no
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::home::AdminPorts;
+    use crate::home::{AdminPorts, Doors};
 
     #[test]
     fn every_component_has_a_line() {
         let now: Timestamp = "2026-11-20T22:40:00Z".parse().unwrap();
         let process = |pid| Process { pid, started: String::new(), since: "2026-11-20T22:39:30Z".parse().unwrap() };
         let running = [(Component::Apiserver, process(10)), (Component::Kubelet("k8s-node-9".into()), process(11))];
-        let text = render(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1, admin: AdminPorts::default(), extra: Vec::new() }, &running, now);
+        let text = render(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1, admin: AdminPorts::default(), doors: Doors::default(), extra: Vec::new() }, &running, now);
         assert_eq!(
             text,
             "API server: http://127.0.0.1:6443\nKubeconfig: /h/kubeconfig\n\n\

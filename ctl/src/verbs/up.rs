@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     context::Context,
     error::{Result, usage},
-    home::{AdminPorts, Home, Settings, component::Component, extra::Extra, free_port, process::Process},
+    home::{AdminPorts, Doors, Home, Settings, component::Component, extra::Extra, free_port, process::Process},
     print::{notice, print},
     server::{Server, Source},
     value::{list, name, text},
@@ -36,6 +36,13 @@ pub(super) struct Args {
     /// The API server's port; 0 takes a free one [default: that of last time, else 6443].
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// Really listen on this machine at the node ports of Services, so that `curl 127.0.0.1:30000` reaches a pod; `--node-ports=false` ends
+    /// it [default: as last time, else no].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    node_ports: Option<bool>,
+    /// Also listen at this port for requests that Ingresses route; goes with --node-ports [default: that of last time, else none].
+    #[arg(long, value_name = "PORT")]
+    ingress_port: Option<u16>,
     /// A flag for a component, which may be apiserver, scheduler, controller-manager or kubelet (all of them), as in
     /// controller-manager.node-monitor-grace-period=4s; may be given again [default: those of last time].
     #[arg(long, value_name = "COMPONENT.FLAG=VALUE")]
@@ -58,6 +65,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
         port,
         nodes: args.nodes.or(last.as_ref().map(|last| last.nodes)).unwrap_or(3),
         admin: last.as_ref().map_or(usual, |last| last.admin).or_free()?,
+        doors: doors(&args, last.as_ref().map(|last| last.doors).unwrap_or_default())?,
         extra: if args.extra_config.is_empty() { last.map_or_else(Vec::new, |last| last.extra) } else { args.extra_config },
     };
     // Before anything is started: a program that is missing is missing for all.
@@ -73,6 +81,15 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
         return Err(error);
     }
     print(&next_steps(&home, &settings, &context.program()))
+}
+
+/// Where kubelets listen on this machine: as asked for, or as last time.
+fn doors(args: &Args, last: Doors) -> Result<Doors> {
+    let node_ports = args.node_ports.unwrap_or(last.node_ports);
+    if args.ingress_port.is_some() && !node_ports {
+        return Err(usage("--ingress-port is of no use without --node-ports"));
+    }
+    Ok(Doors { node_ports, ingress_port: args.ingress_port.or(last.ingress_port) })
 }
 
 fn refuse_if_running(home: &Home, program: &str) -> Result<()> {
@@ -123,7 +140,7 @@ impl fmt::Display for Stage {
 
 impl<'a> Startup<'a> {
     async fn new(home: &'a Home, settings: &'a Settings, limit: Duration) -> Result<Self> {
-        let (server, _) = Server::new(Source::File(home.kubeconfig(), None)).await?;
+        let (server, _) = Server::new(Source::File(home.kubeconfig(), None), None).await?;
         Ok(Self { home, settings, server, started: Vec::new(), begun: Instant::now(), since: clock::now(), limit, said: None })
     }
 
@@ -252,6 +269,29 @@ mod tests {
     }
 
     #[test]
+    fn doors_stay_as_they_were() {
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            args: Args,
+        }
+        let last = Doors { node_ports: true, ingress_port: Some(8080) };
+        for (flags, last, expected) in [
+            ("", Doors::default(), Some((false, None))),
+            ("--node-ports", Doors::default(), Some((true, None))),
+            ("", last, Some((true, Some(8080)))),
+            ("--ingress-port=9090", last, Some((true, Some(9090)))),
+            ("--node-ports=false", last, Some((false, Some(8080)))),
+            ("--ingress-port=9090", Doors::default(), None),
+        ] {
+            let flags = ["up"].into_iter().chain(flags.split(' ').filter(|flag| !flag.is_empty()));
+            let args = <Program as clap::Parser>::try_parse_from(flags).unwrap_or_else(|error| panic!("{error}")).args;
+            let seen = doors(&args, last).ok().map(|doors| (doors.node_ports, doors.ingress_port));
+            assert_eq!(seen, expected, "{args:?}");
+        }
+    }
+
+    #[test]
     fn a_running_cluster_is_refused_with_advice() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::new(folder.path().to_owned());
@@ -265,7 +305,7 @@ mod tests {
 
     #[test]
     fn the_next_steps_name_the_program_as_it_was_called() {
-        let text = next_steps(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL, extra: Vec::new() }, "target/release/mini-ctl");
+        let text = next_steps(&Home::new("/h".into()), &Settings { port: 6443, nodes: 1, admin: AdminPorts::USUAL, doors: Doors::default(), extra: Vec::new() }, "target/release/mini-ctl");
         assert!(text.starts_with("The cluster is up: 1 node, API server at http://127.0.0.1:6443, everything is kept in /h\n"), "{text}");
         assert!(text.contains("\n  target/release/mini-ctl get nodes\n"));
         assert!(text.contains("\n  kubectl --kubeconfig /h/kubeconfig get nodes\n"));

@@ -10,6 +10,7 @@ use crate::{
     context::Context,
     error::{Error, Result, usage},
     jsonpath::JsonPath,
+    output::Templates,
     print::print,
     selection::{Files, Many, Selection, Target, expand, select},
     server::{JSON, Server, with_query},
@@ -17,10 +18,12 @@ use crate::{
     verbs::delete::until_gone,
 };
 
+pub(super) use mini_api::duration::parse as duration;
+
 /// The pause between two looks where nothing can be watched.
 pub(super) const POLL: Duration = Duration::from_millis(200);
 /// What "for ever" means to kubectl.
-const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const A_WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Wait for a specific condition on one or many resources.
 #[derive(clap::Args, Debug)]
@@ -35,11 +38,19 @@ pub(super) struct Args {
     #[arg(long)]
     all: bool,
     /// What to wait for: condition=NAME[=VALUE], delete, create, jsonpath='{.path}'[=VALUE].
-    #[arg(long = "for", value_name = "WHAT", value_parser = goal)]
-    goal: Option<Goal>,
+    #[arg(long = "for", value_name = "WHAT", default_value = "")]
+    goal: String,
     /// How long for each object; 0 looks once, negative is a week.
     #[arg(long, value_name = "DURATION", default_value = "30s", allow_hyphen_values = true, value_parser = patience)]
     timeout: Duration,
+    /// The form in which the objects are printed [default: a sentence].
+    #[arg(long, short, value_name = "FORM")]
+    output: Option<String>,
+    /// Also who manages which field, in YAML and JSON.
+    #[arg(long)]
+    show_managed_fields: bool,
+    #[command(flatten)]
+    templates: Templates,
 }
 
 /// What is waited for.
@@ -53,19 +64,21 @@ enum Goal {
 
 impl Goal {
     /// Whether it is reached for an object that is there.
-    fn is_met(&self, object: &Value) -> bool {
-        match self {
+    fn is_met(&self, object: &Value) -> Result<bool> {
+        Ok(match self {
             Self::Condition { name, value } => condition_is(object, name, value),
-            Self::Field { path, value } => {
-                let found = path.find(object);
-                match value {
-                    None => !found.is_empty(),
-                    Some(value) => matches!(found.as_slice(), [one] if plain(one) == *value),
+            Self::Field { path, value } => match (path.find(object).as_slice(), value) {
+                ([], _) => false,
+                ([_, _, ..], _) => return Err(usage("given jsonpath expression matches more than one value")),
+                ([_], None) => true,
+                ([one], Some(_)) if one.is_object() || one.is_array() => {
+                    return Err(usage("jsonpath leads to a nested object or list which is not supported"));
                 }
-            }
+                ([one], Some(value)) => plain(one).trim() == value,
+            },
             Self::Gone => false,
             Self::There => true,
-        }
+        })
     }
 }
 
@@ -81,9 +94,8 @@ fn condition_is(object: &Value, name: &str, value: &str) -> bool {
 }
 
 pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
-    let Some(goal) = args.goal else {
-        return Err(usage("unrecognized condition: \"\""));
-    };
+    let goal = goal(&args.goal)?;
+    let form = args.templates.form(args.output.as_deref(), false)?;
     let selection = select(context, &args.words, &args.files).await?;
     let by_name = matches!(selection, Selection::Named(_));
     let targets = expand(context, selection, &args.many, args.all).await?;
@@ -100,32 +112,41 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<()> {
         let deadline = Instant::now() + args.timeout;
         let reached = match args.timeout {
             Duration::ZERO => look_once(server, target, &goal).await,
-            _ => timeout_at(deadline, until(server, target, &goal)).await.unwrap_or(Ok(false)),
+            _ => timeout_at(deadline, until(server, target, &goal)).await.unwrap_or(Ok(None)),
         };
-        match reached {
-            Ok(true) => print(&format!("{} condition met\n", target.slashed()))?,
-            Ok(false) => errors.push(usage(format!("timed out waiting for the condition on {}", target.plural_slashed()))),
-            Err(error) => errors.push(error),
+        match (reached, &form) {
+            (Ok(Some(_)), None) => print(&format!("{} condition met\n", target.slashed()))?,
+            (Ok(Some(object)), Some(form)) => {
+                let object = if args.show_managed_fields { object } else { form.spared(object) };
+                print(&form.render(&target.resource, &object)?)?;
+            }
+            (Ok(None), _) => errors.push(usage(match goal {
+                _ if args.timeout.is_zero() => format!("condition not met for {}", target.plural_slashed()),
+                Goal::There => "timed out waiting for the condition".to_owned(),
+                _ => format!("timed out waiting for the condition on {}", target.plural_slashed()),
+            })),
+            (Err(error), _) => errors.push(error),
         }
     }
     Error::from_all(errors)
 }
 
-async fn look_once(server: &Server, target: &Target, goal: &Goal) -> Result<bool> {
+/// The object if the goal is reached.
+async fn look_once(server: &Server, target: &Target, goal: &Goal) -> Result<Option<Value>> {
     match (target.fetch(server, JSON).await, goal) {
-        (Err(error), Goal::Gone) if error.is_not_found() => Ok(true),
-        (Err(error), Goal::There) if error.is_not_found() => Ok(false),
-        (Ok(object), goal) => Ok(goal.is_met(&object)),
+        (Err(error), Goal::Gone) if error.is_not_found() => Ok(Some(Value::Null)),
+        (Err(error), Goal::There) if error.is_not_found() => Ok(None),
+        (Ok(object), goal) => Ok(goal.is_met(&object)?.then_some(object)),
         (Err(error), _) => Err(error),
     }
 }
 
-/// Ends when the goal is reached; the caller sets the limit.
-async fn until(server: &Server, target: &Target, goal: &Goal) -> Result<bool> {
+/// The object once the goal is reached; the caller sets the limit.
+async fn until(server: &Server, target: &Target, goal: &Goal) -> Result<Option<Value>> {
     if *goal == Goal::Gone {
         return match target.fetch(server, JSON).await {
-            Ok(object) => until_gone(server, target, text(&object["metadata"]["uid"])).await.map(|()| true),
-            Err(error) if error.is_not_found() => Ok(true),
+            Ok(object) => until_gone(server, target, text(&object["metadata"]["uid"])).await.map(|()| Some(object)),
+            Err(error) if error.is_not_found() => Ok(Some(Value::Null)),
             Err(error) => Err(error),
         };
     }
@@ -138,18 +159,19 @@ async fn until(server: &Server, target: &Target, goal: &Goal) -> Result<bool> {
             }
             Err(error) => return Err(error),
         };
-        if goal.is_met(&object) {
-            return Ok(true);
+        if goal.is_met(&object)? {
+            return Ok(Some(object));
         }
         let fields = format!("metadata.name={}", target.name);
         let version = text(&object["metadata"]["resourceVersion"]);
         let path = target.resource.path(Some(&target.namespace));
         let path = with_query(&path, &[("fieldSelector", &fields), ("watch", "true"), ("resourceVersion", version)]);
         let mut events = server.watch(&path, JSON).await?;
-        while let Some(Ok(event)) = events.next().await {
+        while let Some(Ok(mut event)) = events.next().await {
+            let object = event["object"].take();
             match text(&event["type"]) {
                 "DELETED" => break,
-                "ADDED" | "MODIFIED" if goal.is_met(&event["object"]) => return Ok(true),
+                "ADDED" | "MODIFIED" if goal.is_met(&object)? => return Ok(Some(object)),
                 _ => {}
             }
         }
@@ -158,59 +180,46 @@ async fn until(server: &Server, target: &Target, goal: &Goal) -> Result<bool> {
     }
 }
 
-fn goal(text: &str) -> Result<Goal, String> {
+fn goal(text: &str) -> Result<Goal> {
     let (word, rest) = text.split_once('=').map_or((text, None), |(word, rest)| (word, Some(rest)));
     match (word.to_lowercase().as_str(), rest) {
         ("delete", None) => Ok(Goal::Gone),
         ("create", None) => Ok(Goal::There),
-        ("condition", Some(rest)) if !rest.is_empty() => {
+        ("condition", Some(rest)) => {
             let (name, value) = rest.split_once('=').unwrap_or((rest, "True"));
             Ok(Goal::Condition { name: name.into(), value: value.into() })
         }
-        ("jsonpath", Some(rest)) => {
-            let rest = rest.trim_matches('\'');
-            let (path, value) = match rest.rsplit_once("}=").or_else(|| rest.rsplit_once("}'=")) {
-                Some((path, value)) => (format!("{path}}}"), Some(value.trim_matches('\'').to_owned())),
-                None => (rest.to_owned(), None),
-            };
-            if value.as_deref() == Some("") {
-                return Err("jsonpath wait has to have a value after equal sign".into());
+        ("jsonpath", Some(rest)) => field(rest),
+        _ => Err(usage(format!("unrecognized condition: {text:?}"))),
+    }
+}
+
+/// `{.status.phase}`, with `=Running` or without, quoted or not.
+fn field(text: &str) -> Result<Goal> {
+    let text = text.trim_matches(['\'', '"']);
+    let (path, value) = match text.rsplit_once("}=").map(|(path, value)| (format!("{path}}}"), value)) {
+        Some((path, value)) => (path, Some(value)),
+        None => match text.split_once("}'=") {
+            Some((path, value)) => (format!("{path}}}"), Some(value)),
+            // Without braces the last = is the one that counts, as far as no filter has it.
+            None if !text.contains('{') && !text.contains('[') => {
+                text.split_once('=').map_or((text.to_owned(), None), |(path, value)| (path.to_owned(), Some(value)))
             }
-            let path = JsonPath::parse(&path).map_err(|error| error.to_string())?;
-            Ok(Goal::Field { path, value })
-        }
-        _ => Err(format!("unrecognized condition: {text:?}")),
+            None => (text.to_owned(), None),
+        },
+    };
+    let value = value.map(|value| value.trim_matches(['\'', '"']).trim().to_owned());
+    if path.is_empty() {
+        return Err(usage("jsonpath expression cannot be empty"));
     }
+    if value.as_deref() == Some("") {
+        return Err(usage("jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3"));
+    }
+    Ok(Goal::Field { path: JsonPath::parse_relaxed(&path)?, value })
 }
 
-/// A duration as Go writes it, such as `1h30m`, `45s`, `500ms`; a bare number is seconds.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("time: invalid duration {text:?}");
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let mut total = 0.0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
-        let number: f64 = rest[..end].parse().map_err(|_| wrong())?;
-        let unit_end = rest[end..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| end + at);
-        total += number
-            * match &rest[end..unit_end] {
-                "h" => 3600.0,
-                "m" => 60.0,
-                "s" => 1.0,
-                "ms" => 1e-3,
-                "us" | "µs" => 1e-6,
-                "ns" => 1e-9,
-                _ => return Err(wrong()),
-            };
-        rest = &rest[unit_end..];
-    }
-    if text.is_empty() { Err(wrong()) } else { Duration::try_from_secs_f64(total).map_err(|_| wrong()) }
-}
-
-fn patience(text: &str) -> Result<Duration, String> {
+/// The same, where a negative one is for ever.
+pub(super) fn patience(text: &str) -> Result<Duration, mini_api::duration::Error> {
     match text.strip_prefix('-') {
         Some(positive) => duration(positive).map(|_| A_WEEK),
         None => duration(text),
@@ -225,14 +234,28 @@ mod tests {
     #[test]
     fn goals_are_read() {
         let condition = |name: &str, value: &str| Goal::Condition { name: name.into(), value: value.into() };
-        assert_eq!(goal("condition=Ready"), Ok(condition("Ready", "True")));
-        assert_eq!(goal("condition=Ready=False"), Ok(condition("Ready", "False")));
-        assert_eq!(goal("delete"), Ok(Goal::Gone));
-        let path = JsonPath::parse("{.status.phase}").unwrap();
-        assert_eq!(goal("jsonpath={.status.phase}=Running"), Ok(Goal::Field { path: path.clone(), value: Some("Running".into()) }));
-        assert_eq!(goal("jsonpath='{.status.phase}'=Running"), Ok(Goal::Field { path: path.clone(), value: Some("Running".into()) }));
-        assert_eq!(goal("jsonpath={.status.phase}"), Ok(Goal::Field { path, value: None }));
-        assert_eq!(goal("colour=red"), Err("unrecognized condition: \"colour=red\"".into()));
+        let phase = |value: Option<&str>| Goal::Field { path: JsonPath::parse("{.status.phase}").unwrap(), value: value.map(str::to_owned) };
+        for (text, meant) in [
+            ("condition=Ready", condition("Ready", "True")),
+            ("condition=Ready=False", condition("Ready", "False")),
+            ("delete", Goal::Gone),
+            ("Create", Goal::There),
+            ("jsonpath={.status.phase}=Running", phase(Some("Running"))),
+            ("jsonpath='{.status.phase}'=Running", phase(Some("Running"))),
+            ("jsonpath={.status.phase}=\"Running\"", phase(Some("Running"))),
+            ("jsonpath=.status.phase=Running", phase(Some("Running"))),
+            ("jsonpath={.status.phase}", phase(None)),
+        ] {
+            assert_eq!(goal(text).unwrap(), meant, "{text}");
+        }
+        for (text, why) in [
+            ("colour=red", "unrecognized condition: \"colour=red\""),
+            ("", "unrecognized condition: \"\""),
+            ("jsonpath=", "jsonpath expression cannot be empty"),
+            ("jsonpath={.a}=", "jsonpath wait has to have a value after equal sign, like --for=jsonpath='{.status.readyReplicas}'=3"),
+        ] {
+            assert_eq!(goal(text).unwrap_err().to_string(), format!("error: {why}"), "{text}");
+        }
     }
 
     #[test]
@@ -245,19 +268,26 @@ mod tests {
 
     #[test]
     fn fields_are_compared_as_text() {
-        let object = json!({"status": {"readyReplicas": 3}});
-        assert!(goal("jsonpath={.status.readyReplicas}=3").unwrap().is_met(&object));
-        assert!(goal("jsonpath={.status.readyReplicas}").unwrap().is_met(&object));
-        assert!(!goal("jsonpath={.status.replicas}").unwrap().is_met(&object));
+        let object = json!({"status": {"readyReplicas": 3, "list": [1, 2]}});
+        assert!(goal("jsonpath={.status.readyReplicas}=3").unwrap().is_met(&object).unwrap());
+        assert!(goal("jsonpath={.status.readyReplicas}").unwrap().is_met(&object).unwrap());
+        assert!(!goal("jsonpath={.status.replicas}").unwrap().is_met(&object).unwrap());
+        assert!(goal("jsonpath={.status.list}=3").unwrap().is_met(&object).is_err());
+        assert!(goal("jsonpath={.status.list[*]}").unwrap().is_met(&object).is_err());
+    }
+
+    #[test]
+    fn patience_may_be_endless() {
+        assert_eq!(patience("-1s"), Ok(A_WEEK));
+        assert_eq!(patience("5s"), Ok(Duration::from_secs(5)));
     }
 
     #[test]
     fn durations_are_gos() {
         assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("20"), Ok(Duration::from_secs(20)));
-        assert_eq!(patience("-1s"), Ok(A_WEEK));
-        for wrong in ["", "x", "5x", "s"] {
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        for wrong in ["", "x", "5x", "s", "20"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

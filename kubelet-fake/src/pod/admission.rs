@@ -12,7 +12,7 @@ use mini_api::{
     taint,
 };
 
-use super::Verdict;
+use super::{Verdict, eviction};
 
 /// Amounts of resources by name, `pods` among them. CPU counts in thousandths, all else in units.
 pub(crate) type Amounts = BTreeMap<String, i64>;
@@ -40,6 +40,7 @@ pub(crate) fn requests(pod: &Pod) -> Amounts {
 /// The verdict that makes the pod fail.
 pub(crate) fn admit(pod: &Pod, node: &Node, used: &Amounts) -> Result<(), Verdict> {
     let Some(spec) = &pod.spec else { return Ok(()) };
+    eviction::admit(pod, node)?;
     let allocatable = node.status.as_ref().and_then(|status| status.allocatable.as_ref());
     for (name, requested) in requests(pod).into_iter().filter(|(_, requested)| *requested > 0) {
         let capacity = allocatable.and_then(|all| all.get(&name)).map_or(0, |capacity| amount(&name, &quantity::of(capacity)));
@@ -65,7 +66,7 @@ fn predicate(name: &str, why: &str) -> Verdict {
 }
 
 fn rejection(reason: &str, message: &str) -> Verdict {
-    Verdict { reason: reason.to_owned(), message: message.to_owned(), rejected: true }
+    Verdict { reason: reason.to_owned(), message: message.to_owned(), rejected: true, ..Verdict::default() }
 }
 
 fn amount(name: &str, quantity: &Quantity) -> i64 {

@@ -2,7 +2,10 @@
 //!
 //! Must not know: what failed.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
+use mini_api::duration;
 
 const FIRST: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST: SignedDuration = SignedDuration::from_secs(300);
@@ -39,10 +42,7 @@ impl Backoff {
 
 /// A whole number of seconds as Go prints durations: `10s`, `1m20s`, `5m0s`.
 pub(super) fn go_seconds(wait: SignedDuration) -> String {
-    match wait.as_secs() {
-        seconds @ ..60 => format!("{seconds}s"),
-        seconds => format!("{}m{}s", seconds / 60, seconds % 60),
-    }
+    duration::text(Duration::from_secs(wait.as_secs().unsigned_abs()))
 }
 
 #[cfg(test)]

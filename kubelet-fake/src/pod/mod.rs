@@ -8,35 +8,28 @@
 
 pub(crate) mod admission;
 mod backoff;
+pub(crate) mod eviction;
 mod memory;
+pub(crate) mod prober;
 mod remark;
+mod restart;
+mod run;
 mod status;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::{
-    api::core::v1::{Container, Pod, PodSpec, PodStatus},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
-};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, PodStatus};
 
 pub(crate) use self::{
-    backoff::Backoff,
-    memory::{Memory, Outcome, Verdict},
+    memory::{Memory, Outcome, Unmounted, Unstarted, Verdict},
     remark::Remark,
-    status::OWN_CONDITIONS,
+    status::{DISRUPTED, OWN_CONDITIONS, TERMINATED},
 };
-use self::{
-    backoff::go_seconds,
-    memory::{Attempts, Pull},
-};
-use crate::{
-    probe,
-    runtime::{self, Exit, Image, Listing, State},
-};
+use crate::runtime::{self, Exit, Image, Listing, State};
 
-/// How long a failed pull is called ErrImagePull before it is called ImagePullBackOff.
-const FRESH: SignedDuration = SignedDuration::from_secs(1);
+/// Upstream never gives a container less time than this to stop, in seconds.
+const LEAST_GRACE: u64 = 2;
 
 /// Everything [`next`] looks at.
 pub(crate) struct Scene<'a> {
@@ -57,6 +50,8 @@ pub(crate) struct Scene<'a> {
 pub(crate) struct Step {
     /// To be done in this order, before the next look.
     pub(crate) actions: Vec<Action>,
+    /// To be asked meanwhile.
+    pub(crate) probes: Vec<prober::Due>,
     /// To be said now, in this order.
     pub(crate) remarks: Vec<Remark>,
     /// The status to tell. `None`: nothing new, or a next step will tell it at once.
@@ -66,22 +61,36 @@ pub(crate) struct Step {
     /// Everything has stopped and the pod is to be deleted: once the status is told, the object may go.
     pub(crate) release: bool,
     verdict: Option<Verdict>,
-    said: Vec<(String, String)>,
+    marks: Vec<Mark>,
+    probing: Vec<prober::Probing>,
 }
 
 /// Something to do that takes time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
+    /// Make the volumes ready.
+    Mount,
     /// Give the pod an IP.
     Network,
     /// Make the image present.
     Pull { container: String, image: String },
-    /// Create and start a container; `after` is when the one before it had ended.
-    Start { container: String, attempt: u32, image: Image, after: Option<Timestamp> },
-    /// Stop a container within `grace`.
-    Stop { id: Arc<str>, grace: Duration },
+    /// Create and start a container; `after` is when the one before it had ended, `hook` whether a hook follows.
+    Start { container: String, attempt: u32, image: Image, after: Option<Timestamp>, hook: bool },
+    /// Run the hook of a container that was started.
+    PostStart { container: String, id: Arc<str> },
+    /// Run the hook of a container, wait until all with an earlier `turn` have stopped, and stop it; all within `grace`.
+    Stop { container: String, id: Arc<str>, grace: Duration, turn: usize },
     /// Forget an ended container.
     Remove { id: Arc<str> },
+}
+
+/// Something to remember of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Mark {
+    /// Said about a subject.
+    Said(String, String),
+    /// A container is stopped only to be started again.
+    Replacing { container: String, id: Arc<str> },
 }
 
 /// What to do next with a pod.
@@ -90,36 +99,54 @@ pub(crate) fn next(scene: &Scene<'_>) -> Step {
     let over = is_over(&scene.memory.told);
     let verdict = scene.memory.verdict.clone().or_else(|| scene.overdue(&mut plan));
     if scene.is_terminating() || over || verdict.is_some() {
-        scene.wind_down(&mut plan);
+        scene.wind_down(&mut plan, verdict.as_ref());
     } else {
         scene.run(&mut plan);
     }
-    let status = status::compute(scene, &plan.waiting, verdict.as_ref());
-    if is_over(&status) && !over {
-        scene.wind_down(&mut plan);
+    let mut status = status::compute(scene, &plan.waiting, verdict.as_ref());
+    if is_over(&status) && !over && scene.running().next().is_some() {
+        // It has ended for good once nothing runs any more.
+        scene.wind_down(&mut plan, verdict.as_ref());
+        status = status::not_yet(status, &scene.memory.told);
     }
     // A start is told by its result. Only when the containers look different already is there a story in between.
-    let at_once = plan.actions.iter().any(|action| matches!(action, Action::Start { .. } | Action::Pull { .. }));
-    let told = &scene.memory.told;
+    let at_once = plan.actions.iter().any(|action| matches!(action, Action::Start { .. } | Action::Pull { .. } | Action::PostStart { .. }));
+    let told = &*scene.memory.told;
     let news = if at_once { !status::same_containers(&status, told) } else { status != *told };
+    let prober::Plan { probing, due, wake } = prober::advance(scene, is_over(&status));
+    plan.wake(wake);
     Step {
         status: (news || !scene.memory.spoke).then_some(status),
         release: scene.is_terminating() && scene.running().next().is_none() && !scene.memory.released,
         verdict,
         actions: plan.actions,
+        probes: due,
         remarks: plan.remarks,
         wake: plan.wake,
-        said: plan.said,
+        marks: plan.marks,
+        probing,
     }
+}
+
+/// What is to be asked and told of a pod while something is done with it: only its probes go on.
+pub(crate) fn meanwhile(scene: &Scene<'_>) -> Step {
+    let verdict = scene.memory.verdict.clone();
+    let status = status::compute(scene, &Waiting::new(), verdict.as_ref());
+    let told = &scene.memory.told;
+    let over = is_over(&status);
+    let prober::Plan { probing, due, wake } = prober::advance(scene, over);
+    let news = !over && status::readiness(&status) != status::readiness(told);
+    Step { status: news.then_some(status), verdict, probes: due, wake, probing, ..Step::default() }
 }
 
 /// What is left to do for a pod whose object is gone: stop and forget its containers.
 pub(crate) fn clear(pod: &Pod, observed: &Listing) -> (Vec<Action>, Vec<Remark>) {
     let grace = grace(pod);
     let running = || observed.containers.iter().filter(|container| matches!(container.state, State::Running { .. }));
-    let stops = running().map(|container| Action::Stop { id: container.id.clone(), grace });
+    let stop =
+        |run: &runtime::Container| Action::Stop { container: run.name.clone(), id: run.id.clone(), grace, turn: turn(pod, &run.name) };
     let removals = observed.containers.iter().map(|container| Action::Remove { id: container.id.clone() });
-    (stops.chain(removals).collect(), running().map(|container| Remark::killing(&container.name)).collect())
+    (running().map(stop).chain(removals).collect(), running().map(|container| Remark::killing(&container.name)).collect())
 }
 
 /// Whether a pod with this status has ended for good.
@@ -127,26 +154,29 @@ pub(crate) fn is_over(status: &PodStatus) -> bool {
     matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"))
 }
 
-/// Whether anything that [`next`] looks at may differ between two versions of a pod, but for its status.
-pub(crate) fn differs(old: &ObjectMeta, new: &ObjectMeta) -> bool {
-    // The generation moves with the spec. Who has none is not trusted to.
-    new.generation.is_none()
-        || old.generation != new.generation
-        || old.deletion_timestamp != new.deletion_timestamp
-        || old.deletion_grace_period_seconds != new.deletion_grace_period_seconds
-        || old.annotations != new.annotations
-}
-
 /// Whether an init container keeps running beside the others.
 fn is_sidecar(container: &Container) -> bool {
-    container.restart_policy.as_deref() == Some("Always")
+    mini_api::pod::is_restartable_init(container)
 }
 
 /// How long the containers of a pod may take to stop.
 fn grace(pod: &Pod) -> Duration {
     let own = pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);
     let seconds = pod.metadata.deletion_grace_period_seconds.or(own).unwrap_or(30);
-    Duration::from_secs(seconds.try_into().unwrap_or(0))
+    Duration::from_secs(u64::try_from(seconds).unwrap_or(0).max(LEAST_GRACE))
+}
+
+/// When a container is stopped among those of its pod: the sidecars last, the last of them first.
+fn turn(pod: &Pod, name: &str) -> usize {
+    let sidecars = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten()).filter(|init| is_sidecar(init));
+    sidecars.rev().position(|sidecar| sidecar.name == name).map_or(0, |place| place + 1)
+}
+
+/// `NAME_NAMESPACE(UID)`, as upstream's messages name a pod.
+pub(crate) fn full_name(pod: &Pod) -> String {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let meta = &pod.metadata;
+    format!("{}_{}({})", text(&meta.name), text(&meta.namespace), text(&meta.uid))
 }
 
 /// The reason and message of a container that waits.
@@ -159,7 +189,7 @@ struct Plan {
     remarks: Vec<Remark>,
     waiting: Waiting,
     wake: Option<Timestamp>,
-    said: Vec<(String, String)>,
+    marks: Vec<Mark>,
 }
 
 impl Plan {
@@ -170,12 +200,19 @@ impl Plan {
     fn wait(&mut self, container: &str, reason: &'static str, message: String) {
         self.waiting.insert(container.to_owned(), (reason, message));
     }
+
+    /// Whether what comes after must wait for what is planned: containers are started one after the other.
+    fn is_held_up(&self) -> bool {
+        self.actions
+            .iter()
+            .any(|action| matches!(action, Action::Pull { .. } | Action::PostStart { .. } | Action::Start { hook: true, .. }))
+    }
 }
 
 /// The last run of a container.
-enum Past {
+enum Past<'a> {
     Never,
-    Running(Timestamp),
+    Running(&'a runtime::Container),
     Ended { code: i32, finished: Option<Timestamp>, attempt: u32 },
 }
 
@@ -199,10 +236,20 @@ impl<'a> Scene<'a> {
         self.observed.containers.iter().filter(|container| matches!(container.state, State::Running { .. }))
     }
 
-    fn past(&self, name: &str) -> Past {
+    /// The container of this name that runs, if it is the newest.
+    fn live(&self, name: &str) -> Option<(&'a runtime::Container, Timestamp)> {
+        let newest =
+            self.observed.containers.iter().filter(|container| container.name == name).max_by_key(|container| container.attempt)?;
+        match newest.state {
+            State::Running { started } => Some((newest, started)),
+            State::Exited(_) => None,
+        }
+    }
+
+    fn past(&self, name: &str) -> Past<'a> {
         if let Some(container) = self.runs(name).first() {
             return match &container.state {
-                State::Running { started } => Past::Running(*started),
+                State::Running { .. } => Past::Running(container),
                 State::Exited(Exit { code, finished, .. }) => {
                     Past::Ended { code: *code, finished: Some(*finished), attempt: container.attempt }
                 }
@@ -226,190 +273,29 @@ impl<'a> Scene<'a> {
         }
         let message = "Pod was active on the node longer than the specified deadline".to_owned();
         self.once(plan, "", "deadline", || vec![Remark::pod(false, "DeadlineExceeded", &message)]);
-        Some(Verdict { reason: "DeadlineExceeded".to_owned(), message, rejected: false })
+        Some(Verdict { reason: "DeadlineExceeded".to_owned(), message, ..Verdict::default() })
     }
 
     /// Makes remarks about something unless they were made about the same before.
     fn once(&self, plan: &mut Plan, subject: &str, about: &str, remarks: impl FnOnce() -> Vec<Remark>) {
         if self.memory.said.get(subject).is_none_or(|said| said != about) {
-            plan.said.push((subject.to_owned(), about.to_owned()));
+            plan.marks.push(Mark::Said(subject.to_owned(), about.to_owned()));
             plan.remarks.extend(remarks());
         }
     }
 
-    fn wind_down(&self, plan: &mut Plan) {
-        let grace = grace(self.pod);
+    /// Stops all that runs.
+    fn wind_down(&self, plan: &mut Plan, verdict: Option<&Verdict>) {
+        let grace = verdict.and_then(|verdict| verdict.grace).unwrap_or_else(|| grace(self.pod));
         for container in self.running() {
-            let stop = Action::Stop { id: container.id.clone(), grace };
+            let turn = turn(self.pod, &container.name);
+            let stop = Action::Stop { container: container.name.clone(), id: container.id.clone(), grace, turn };
             if !plan.actions.contains(&stop) {
                 plan.actions.push(stop);
                 let subject = format!("{}/Killing", container.name);
                 self.once(plan, &subject, &container.id, || vec![Remark::killing(&container.name)]);
             }
         }
-    }
-
-    fn run(&self, plan: &mut Plan) {
-        let Some(spec) = self.spec() else { return };
-        if self.memory.lost {
-            let message = "Pod sandbox changed, it will be killed and re-created.";
-            self.once(plan, "SandboxChanged", "", || vec![Remark::pod(false, "SandboxChanged", message)]);
-        }
-        if self.memory.ip.is_none() {
-            plan.actions.push(Action::Network);
-        }
-        let policy = spec.restart_policy.as_deref().unwrap_or("Always");
-        if self.initialize(spec, policy, plan) {
-            for container in &spec.containers {
-                let policy = container.restart_policy.as_deref().unwrap_or(policy);
-                match self.past(&container.name) {
-                    Past::Running(_) if policy != "Never" && self.changed(container) => self.replace(container, plan),
-                    Past::Running(since) => plan.wake(probe::health(container, since, self.now).changes),
-                    Past::Ended { code, .. } if policy == "Never" || (policy == "OnFailure" && code == 0) => {}
-                    past => self.bring_up(container, &past, plan),
-                }
-            }
-        }
-        for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
-            for old in self.runs(&container.name).into_iter().skip(2) {
-                plan.actions.push(Action::Remove { id: old.id.clone() });
-            }
-        }
-    }
-
-    /// Whether a container runs from another image than the pod has now.
-    fn changed(&self, container: &Container) -> bool {
-        self.runs(&container.name).first().is_some_and(|run| container.image.as_ref() != Some(&run.asked))
-    }
-
-    /// Stops a container so that it is started again as the pod has it now.
-    fn replace(&self, container: &Container, plan: &mut Plan) {
-        let name = &container.name;
-        if let Some(run) = self.runs(name).first() {
-            plan.actions.push(Action::Stop { id: run.id.clone(), grace: grace(self.pod) });
-            let message = format!("Container {name} definition changed, will be restarted");
-            self.once(plan, &format!("{name}/Killing"), &run.id, || vec![Remark::normal(name, "Killing", message)]);
-        }
-    }
-
-    /// Brings the init containers forward. Returns whether the main containers may run.
-    fn initialize(&self, spec: &PodSpec, policy: &str, plan: &mut Plan) -> bool {
-        let began = spec.containers.iter().any(|container| !self.runs(&container.name).is_empty());
-        for container in spec.init_containers.iter().flatten() {
-            let past = self.past(&container.name);
-            if is_sidecar(container) {
-                let started = if let Past::Running(since) = past {
-                    let health = probe::health(container, since, self.now);
-                    plan.wake(health.changes);
-                    health.started
-                } else {
-                    self.bring_up(container, &past, plan);
-                    false
-                };
-                if !started && !began {
-                    return false;
-                }
-                continue;
-            }
-            match past {
-                _ if began => {}
-                Past::Ended { code: 0, .. } => {}
-                Past::Running(_) => return false,
-                Past::Ended { .. } if policy == "Never" => return false,
-                past => {
-                    self.bring_up(container, &past, plan);
-                    return false;
-                }
-            }
-        }
-        true
-    }
-
-    /// Takes the next step towards a running container: wait, pull or start.
-    fn bring_up(&self, container: &Container, past: &Past, plan: &mut Plan) {
-        let name = &container.name;
-        if plan.actions.iter().any(|action| matches!(action, Action::Pull { .. })) {
-            return;
-        }
-        let fresh = Attempts::default();
-        let attempts = self.memory.containers.get(name).unwrap_or(&fresh);
-        if self.must_wait(name, attempts, past, plan) {
-            return;
-        }
-        let Some(image) = self.image(container, attempts, plan) else { return };
-        let (attempt, after) = match past {
-            Past::Ended { attempt, finished, .. } => (attempt + 1, *finished),
-            _ => (status::told(&self.memory.told, name).map_or(0, |told| told.restart_count.unsigned_abs()), None),
-        };
-        plan.actions.push(Action::Start { container: name.clone(), attempt, image, after });
-    }
-
-    /// Whether a back-off holds up the start of a container; says so in the plan.
-    fn must_wait(&self, name: &str, attempts: &Attempts, past: &Past, plan: &mut Plan) -> bool {
-        let Some(backoff) = attempts.crash else { return false };
-        let (since, failure) = match (&attempts.failure, past) {
-            (Some((message, at)), _) => (*at, Some(message)),
-            (None, Past::Ended { finished: Some(finished), .. }) => (*finished, None),
-            _ => return false,
-        };
-        let Some(until) = backoff.until(since).filter(|until| *until > self.now) else { return false };
-        plan.wake(Some(until));
-        if let Some(message) = failure {
-            plan.wait(name, "CreateContainerError", message.clone());
-            return true;
-        }
-        let meta = &self.pod.metadata;
-        let text = |value: &'a Option<String>| value.as_deref().unwrap_or_default();
-        let pod = format!("{}_{}({})", text(&meta.name), text(&meta.namespace), text(&meta.uid));
-        let wait = go_seconds(backoff.wait);
-        plan.wait(name, "CrashLoopBackOff", format!("back-off {wait} restarting failed container={name} pod={pod}"));
-        self.once(plan, &format!("{name}/BackOff"), &since.to_string(), || {
-            vec![Remark::warning(name, "BackOff", format!("Back-off restarting failed container {name} in pod {pod}"))]
-        });
-        true
-    }
-
-    /// The image to start a container from. `None`: it must be pulled first, or waited for; the plan says which.
-    fn image(&self, container: &Container, attempts: &Attempts, plan: &mut Plan) -> Option<Image> {
-        let name = &container.name;
-        let image = container.image.as_deref().unwrap_or_default();
-        match &attempts.pull {
-            Pull::Done(found) => return Some(found.clone()),
-            Pull::Failed { message, at } => {
-                let until = attempts.pull_backoff.and_then(|backoff| backoff.until(*at)).filter(|until| *until > self.now);
-                if let Some(until) = until {
-                    if self.now < *at + FRESH {
-                        plan.wait(name, "ErrImagePull", message.clone());
-                        plan.wake(Some(*at + FRESH));
-                    } else {
-                        plan.wait(name, "ImagePullBackOff", format!("Back-off pulling image {image:?}: ErrImagePull: {message}"));
-                        plan.wake(Some(until));
-                        self.once(plan, &format!("{name}/ImagePullBackOff"), &at.to_string(), || Remark::pull_backoff(name, image));
-                    }
-                    return None;
-                }
-            }
-            Pull::Open => {
-                let present = self.observed.images.get(image);
-                match (container.image_pull_policy.as_deref(), present) {
-                    (Some("Always"), _) => {}
-                    (_, Some(found)) => {
-                        plan.remarks.push(Remark::present(name, image));
-                        return Some(found.clone());
-                    }
-                    (Some("Never"), None) => {
-                        let message = format!("Container image {image:?} is not present with pull policy of Never");
-                        self.once(plan, &format!("{name}/ErrImageNeverPull"), image, || Remark::never_pull(name, &message));
-                        plan.wait(name, "ErrImageNeverPull", message);
-                        return None;
-                    }
-                    (_, None) => {}
-                }
-            }
-        }
-        plan.remarks.push(Remark::pulling(name, image));
-        plan.actions.push(Action::Pull { container: name.clone(), image: image.to_owned() });
-        None
     }
 }
 

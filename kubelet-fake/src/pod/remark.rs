@@ -4,6 +4,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use mini_api::duration;
+
 /// One thing to say about a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Remark {
@@ -42,7 +44,7 @@ impl Remark {
     }
 
     pub(super) fn present(container: &str, image: &str) -> Self {
-        Self::normal(container, "Pulled", format!("Container image {image:?} already present on machine"))
+        Self::normal(container, "Pulled", format!("Container image {image:?} already present on machine and can be accessed by the pod"))
     }
 
     pub(super) fn pull_failed(container: &str, image: &str, message: &str) -> Vec<Self> {
@@ -66,11 +68,16 @@ impl Remark {
         ]
     }
 
+    pub(super) fn created(container: &str) -> Self {
+        Self::normal(container, "Created", "Container created".to_owned())
+    }
+
     pub(super) fn started(container: &str) -> Vec<Self> {
-        vec![
-            Self::normal(container, "Created", format!("Created container: {container}")),
-            Self::normal(container, "Started", format!("Started container {container}")),
-        ]
+        vec![Self::created(container), Self::normal(container, "Started", "Container started".to_owned())]
+    }
+
+    pub(crate) fn pre_stop_failed(container: &str) -> Self {
+        Self::warning(container, "FailedPreStopHook", "PreStopHook failed".to_owned())
     }
 
     pub(super) fn killing(container: &str) -> Self {
@@ -80,19 +87,7 @@ impl Remark {
 
 /// A duration as Go prints it, to the millisecond: `0s`, `203ms`, `1.2s`, `1m30.5s`.
 fn go_duration(took: Duration) -> String {
-    let milliseconds = took.as_millis();
-    if milliseconds == 0 {
-        return "0s".to_owned();
-    }
-    if milliseconds < 1000 {
-        return format!("{milliseconds}ms");
-    }
-    let (minutes, rest) = (milliseconds / 60_000, milliseconds % 60_000);
-    let fraction = format!("{:03}", rest % 1000);
-    let fraction = fraction.trim_end_matches('0');
-    let dot = if fraction.is_empty() { "" } else { "." };
-    let minutes = if minutes == 0 { String::new() } else { format!("{minutes}m") };
-    format!("{minutes}{}{dot}{fraction}s", rest / 1000)
+    duration::text(Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ fn world(spec: Value) -> World {
     .unwrap();
     let observed = Listing::default();
     World {
-        memory: Memory::adopt(&pod, &observed),
+        memory: Memory::adopt(&pod, &observed, 0),
         pod,
         observed,
         now: Timestamp::UNIX_EPOCH,
@@ -63,8 +63,8 @@ impl World {
                 memory: &self.memory,
                 now: self.now,
             };
-            let step = next(&scene);
-            self.memory.keep(&step);
+            let mut step = next(&scene);
+            self.memory.keep(&mut step);
             self.wake = step.wake;
             if let Some(status) = &step.status {
                 self.write(&format!("status {}", show(status)));
@@ -73,11 +73,14 @@ impl World {
             if step.release {
                 self.write("release");
             }
-            if step.actions.is_empty() {
+            if step.actions.is_empty() && step.probes.is_empty() {
                 return;
             }
             for action in step.actions {
                 self.act(action);
+            }
+            for due in step.probes {
+                self.probe(&due);
             }
         }
         panic!("it never settles:\n{}", self.trace);
@@ -98,19 +101,21 @@ impl World {
                 let result = if self.missing { Err(RuntimeError::Image("not found".into())) } else { Ok(self.image(&image)) };
                 Outcome::Pulled { container, image, result, took }
             }
-            Action::Start { container, attempt, image, after } => {
+            Action::Mount => Outcome::Mounted(Vec::new()),
+            Action::PostStart { container, id } => Outcome::Hooked { container, id, result: Ok(()) },
+            Action::Start { container, attempt, image, after, hook } => {
                 let exit = if self.exits.is_empty() { None } else { self.exits.remove(0) };
                 let state = match exit {
                     None => State::Running { started: self.now },
-                    Some(code) => State::Exited(Exit { code, started: self.now, finished: self.now }),
+                    Some(code) => State::Exited(Exit::new(code, self.now, self.now)),
                 };
-                let id = format!("mini://{container}-{attempt}").into();
+                let id: Arc<str> = format!("mini://{container}-{attempt}").into();
                 let asked = image.reference.replace("docker.io/library/", "");
-                let made = runtime::Container { id, pod: "u1".into(), name: container.clone(), attempt, image, asked, state };
+                let made = runtime::Container { id: id.clone(), pod: "u1".into(), name: container.clone(), attempt, image, asked, state };
                 self.observed.containers.push(made);
-                Outcome::Started { container, after, result: Ok(()) }
+                Outcome::Started { container, after, hook, result: Ok(id) }
             }
-            Action::Stop { id, grace } => {
+            Action::Stop { id, grace, .. } => {
                 self.write(&format!("stop {id} within {}s", grace.as_secs()));
                 self.end(&id, 0);
                 return;
@@ -125,6 +130,14 @@ impl World {
         self.remark(remarks);
     }
 
+    /// Every probe succeeds.
+    fn probe(&mut self, due: &prober::Due) {
+        let spec = self.pod.spec.clone().unwrap();
+        let container = runtime::find(&spec, &due.container).unwrap();
+        let remarks = self.memory.probed(&container, due, &prober::Answer::Success, self.now);
+        self.remark(remarks);
+    }
+
     fn image(&mut self, name: &str) -> Image {
         let image = Image { reference: format!("docker.io/library/{name}"), id: "sha256:1".into(), size: 54321 };
         Arc::make_mut(&mut self.observed.images).insert(name.to_owned(), image.clone());
@@ -134,7 +147,7 @@ impl World {
     fn end(&mut self, id: &str, code: i32) {
         for container in self.observed.containers.iter_mut().filter(|container| *container.id == *id) {
             if let State::Running { started } = container.state {
-                container.state = State::Exited(Exit { code, started, finished: self.now });
+                container.state = State::Exited(Exit::new(code, started, self.now));
             }
         }
     }
@@ -159,9 +172,16 @@ impl World {
 
     /// The kubelet is started again, and the runtime has lost everything.
     fn reboot(&mut self) {
-        self.pod.status = Some(self.memory.told.clone());
+        self.pod.status = Some((*self.memory.told).clone());
         self.observed = Listing::default();
-        self.memory = Memory::adopt(&self.pod, &self.observed);
+        self.memory = Memory::adopt(&self.pod, &self.observed, 0);
+        self.settle();
+    }
+
+    /// The kubelet is started again; the containers run on.
+    fn restart_kubelet(&mut self) {
+        self.pod.status = Some((*self.memory.told).clone());
+        self.memory = Memory::adopt(&self.pod, &self.observed, 12_345);
         self.settle();
     }
 
@@ -203,8 +223,8 @@ fn a_pod_starts_with_two_statuses_and_four_events() {
         0   status Pending [nginx ContainerCreating] Initialized,PodScheduled
         0   Normal Pulling Pulling image "nginx:1.7.9"
         0   Normal Pulled Successfully pulled image "nginx:1.7.9" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        0   Normal Created Created container: nginx
-        0   Normal Started Started container nginx
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Running [nginx Running] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
     "#]]);
 }
@@ -216,9 +236,9 @@ fn a_present_image_is_not_pulled_again_unless_always() {
     present.settle();
     present.expect(expect![[r#"
         0   status Pending [nginx ContainerCreating] Initialized,PodScheduled
-        0   Normal Pulled Container image "nginx:1.7.9" already present on machine
-        0   Normal Created Created container: nginx
-        0   Normal Started Started container nginx
+        0   Normal Pulled Container image "nginx:1.7.9" already present on machine and can be accessed by the pod
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Running [nginx Running] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
     "#]]);
     let mut spec = nginx();
@@ -236,7 +256,7 @@ fn the_status_is_complete() {
     spec["containers"][0]["volumeMounts"] = json!([{ "name": "data", "mountPath": "/data", "readOnly": true }]);
     let mut world = world(spec);
     world.settle();
-    let text = serde_json::to_string(&world.memory.told).unwrap();
+    let text = serde_json::to_string(&*world.memory.told).unwrap();
     let text = text.replace("],", "],\n").replace("},{", "},\n{");
     expect![[r#"
         {"conditions":[{"lastTransitionTime":"1970-01-01T00:00:00Z","observedGeneration":1,"status":"True","type":"PodReadyToStartContainers"},
@@ -255,34 +275,37 @@ fn a_crash_loop_backs_off() {
     let mut world = world(sleeper("Always"));
     world.exits = vec![Some(1); 4];
     world.settle();
-    world.pass(3);
+    world.pass(6);
     world.expect(expect![[r#"
         0   status Pending [c ContainerCreating] Initialized,PodScheduled
         0   Normal Pulling Pulling image "busybox:1"
         0   Normal Pulled Successfully pulled image "busybox:1" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        0   Normal Created Created container: c
-        0   Normal Started Started container c
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Running [c Error(1)] PodReadyToStartContainers,Initialized,PodScheduled
-        0   Normal Pulled Container image "busybox:1" already present on machine
-        0   Normal Created Created container: c
-        0   Normal Started Started container c
-        0   status Running [c CrashLoopBackOff (back-off 10s restarting failed container=c pod=web_default(u1)) last Error(1) restarts 1] PodReadyToStartContainers,Initialized,PodScheduled
+        0   Normal Pulled Container image "busybox:1" already present on machine and can be accessed by the pod
+        0   Normal Created Container created
+        0   Normal Started Container started
+        0   status Running [c Error(1) last Error(1) restarts 1] PodReadyToStartContainers,Initialized,PodScheduled
         0   Warning BackOff Back-off restarting failed container c in pod web_default(u1)
-        10  Normal Pulled Container image "busybox:1" already present on machine
-        10  Normal Created Created container: c
-        10  Normal Started Started container c
-        10  status Running [c CrashLoopBackOff (back-off 20s restarting failed container=c pod=web_default(u1)) last Error(1) restarts 2] PodReadyToStartContainers,Initialized,PodScheduled
+        1   status Running [c CrashLoopBackOff (back-off 10s restarting failed container=c pod=web_default(u1)) last Error(1) restarts 1] PodReadyToStartContainers,Initialized,PodScheduled
+        10  Normal Pulled Container image "busybox:1" already present on machine and can be accessed by the pod
+        10  Normal Created Container created
+        10  Normal Started Container started
+        10  status Running [c Error(1) last Error(1) restarts 2] PodReadyToStartContainers,Initialized,PodScheduled
         10  Warning BackOff Back-off restarting failed container c in pod web_default(u1)
         10  remove mini://c-0
-        30  Normal Pulled Container image "busybox:1" already present on machine
-        30  Normal Created Created container: c
-        30  Normal Started Started container c
-        30  status Running [c CrashLoopBackOff (back-off 40s restarting failed container=c pod=web_default(u1)) last Error(1) restarts 3] PodReadyToStartContainers,Initialized,PodScheduled
+        11  status Running [c CrashLoopBackOff (back-off 20s restarting failed container=c pod=web_default(u1)) last Error(1) restarts 2] PodReadyToStartContainers,Initialized,PodScheduled
+        30  Normal Pulled Container image "busybox:1" already present on machine and can be accessed by the pod
+        30  Normal Created Container created
+        30  Normal Started Container started
+        30  status Running [c Error(1) last Error(1) restarts 3] PodReadyToStartContainers,Initialized,PodScheduled
         30  Warning BackOff Back-off restarting failed container c in pod web_default(u1)
         30  remove mini://c-1
-        70  Normal Pulled Container image "busybox:1" already present on machine
-        70  Normal Created Created container: c
-        70  Normal Started Started container c
+        31  status Running [c CrashLoopBackOff (back-off 40s restarting failed container=c pod=web_default(u1)) last Error(1) restarts 3] PodReadyToStartContainers,Initialized,PodScheduled
+        70  Normal Pulled Container image "busybox:1" already present on machine and can be accessed by the pod
+        70  Normal Created Container created
+        70  Normal Started Container started
         70  status Running [c Running last Error(1) restarts 4] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
         70  remove mini://c-2
     "#]]);
@@ -293,16 +316,16 @@ fn the_back_off_is_forgotten_after_ten_minutes_of_peace() {
     let mut world = world(sleeper("Always"));
     world.exits = vec![Some(1), Some(1)];
     world.settle();
-    world.pass(1);
+    world.pass(2);
     world.after(700);
     world.trace.clear();
     world.end("mini://c-2", 1);
     world.settle();
     world.expect(expect![[r#"
          710 status Running [c Error(1) last Error(1) restarts 2] PodReadyToStartContainers,Initialized,PodScheduled
-         710 Normal Pulled Container image "busybox:1" already present on machine
-         710 Normal Created Created container: c
-         710 Normal Started Started container c
+         710 Normal Pulled Container image "busybox:1" already present on machine and can be accessed by the pod
+         710 Normal Created Container created
+         710 Normal Started Container started
          710 status Running [c Running last Error(1) restarts 3] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
          710 remove mini://c-1
     "#]]);
@@ -334,8 +357,8 @@ fn a_missing_image_is_tried_again_later() {
         11  Warning Failed Error: ImagePullBackOff
         30  Normal Pulling Pulling image "nginx:1.7.9"
         30  Normal Pulled Successfully pulled image "nginx:1.7.9" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        30  Normal Created Created container: nginx
-        30  Normal Started Started container nginx
+        30  Normal Created Container created
+        30  Normal Started Container started
         30  status Running [nginx Running] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
     "#]]);
 }
@@ -364,8 +387,8 @@ fn restart_policies() {
         0   status Pending [c ContainerCreating] Initialized,PodScheduled
         0   Normal Pulling Pulling image "busybox:1"
         0   Normal Pulled Successfully pulled image "busybox:1" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        0   Normal Created Created container: c
-        0   Normal Started Started container c
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Failed [c Error(3)] Initialized,PodScheduled
     "#]]);
 
@@ -376,12 +399,12 @@ fn restart_policies() {
         0   status Pending [c ContainerCreating] Initialized,PodScheduled
         0   Normal Pulling Pulling image "busybox:1"
         0   Normal Pulled Successfully pulled image "busybox:1" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        0   Normal Created Created container: c
-        0   Normal Started Started container c
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Running [c Error(1)] PodReadyToStartContainers,Initialized,PodScheduled
-        0   Normal Pulled Container image "busybox:1" already present on machine
-        0   Normal Created Created container: c
-        0   Normal Started Started container c
+        0   Normal Pulled Container image "busybox:1" already present on machine and can be accessed by the pod
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Succeeded [c Completed(0) last Error(1) restarts 1] Initialized,PodScheduled
     "#]]);
 }
@@ -412,23 +435,42 @@ fn a_changed_image_replaces_the_container() {
     world.expect(expect![[r#"
         0   Normal Killing Container nginx definition changed, will be restarted
         0   stop mini://nginx-0 within 30s
-        0   status Running [nginx Completed(0)] PodReadyToStartContainers,Initialized,PodScheduled
         0   Normal Pulling Pulling image "nginx:1.9.1"
         0   Normal Pulled Successfully pulled image "nginx:1.9.1" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        0   Normal Created Created container: nginx
-        0   Normal Started Started container nginx
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Running [nginx Running last Completed(0) restarts 1] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
     "#]]);
 }
 
 #[test]
-fn a_pod_deleted_before_it_started_is_released_at_once() {
+fn a_pod_deleted_before_it_started_has_failed_and_is_released_at_once() {
     let mut world = world(nginx());
     world.delete(30);
+    // Whoever holds it with a finalizer until it has ended, as a Job does, must see that it has.
+    world.settle();
     world.expect(expect![[r#"
-        0   status Pending [nginx ContainerCreating] Initialized,PodScheduled
+        0   status Failed [nginx ContainerStatusUnknown(137)] Initialized,PodScheduled
         0   release
     "#]]);
+}
+
+#[test]
+fn a_pod_that_goes_has_ended_however_far_it_came() {
+    let ended = |mut world: World| {
+        world.settle();
+        world.delete(0);
+        show(&world.memory.told)
+    };
+    let mut restless = world(sleeper("OnFailure"));
+    restless.exits = vec![Some(1), Some(1)];
+    assert_eq!(ended(restless), "Failed [c Error(1) last Error(1) restarts 1] Initialized,PodScheduled", "it waited to be started again");
+    assert_eq!(ended(world(nginx())), "Succeeded [nginx Completed(0)] Initialized,PodScheduled");
+    let mut waiting = world(json!({
+        "restartPolicy": "Always", "containers": [{ "name": "c", "image": "i" }], "initContainers": [{ "name": "first", "image": "i" }],
+    }));
+    waiting.missing = true;
+    assert_eq!(ended(waiting), "Failed [first ErrImagePull (not found)][c PodInitializing] PodScheduled");
 }
 
 #[test]
@@ -438,7 +480,8 @@ fn a_pod_whose_object_is_gone_leaves_nothing() {
     let (actions, remarks) = clear(&world.pod, &world.observed);
     assert_eq!(remarks, [Remark::killing("nginx")]);
     let id: Arc<str> = "mini://nginx-0".into();
-    assert_eq!(actions, [Action::Stop { id: id.clone(), grace: Duration::from_secs(30) }, Action::Remove { id }]);
+    let stop = Action::Stop { container: "nginx".to_owned(), id: id.clone(), grace: Duration::from_secs(30), turn: 0 };
+    assert_eq!(actions, [stop, Action::Remove { id }]);
 }
 
 #[test]
@@ -453,21 +496,21 @@ fn init_containers_come_first_and_in_order() {
         0   status Pending [one PodInitializing][two PodInitializing][nginx PodInitializing] PodScheduled
         0   Normal Pulling Pulling image "busybox:1"
         0   Normal Pulled Successfully pulled image "busybox:1" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        0   Normal Created Created container: one
-        0   Normal Started Started container one
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Pending [one Completed(0)][two PodInitializing][nginx PodInitializing] PodReadyToStartContainers,PodScheduled
-        0   Normal Pulled Container image "busybox:1" already present on machine
-        0   Normal Created Created container: two
-        0   Normal Started Started container two
+        0   Normal Pulled Container image "busybox:1" already present on machine and can be accessed by the pod
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Pending [one Completed(0)][two Error(1)][nginx PodInitializing] PodReadyToStartContainers,PodScheduled
-        0   Normal Pulled Container image "busybox:1" already present on machine
-        0   Normal Created Created container: two
-        0   Normal Started Started container two
+        0   Normal Pulled Container image "busybox:1" already present on machine and can be accessed by the pod
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Pending [one Completed(0)][two Completed(0) last Error(1) restarts 1][nginx PodInitializing] PodReadyToStartContainers,Initialized,PodScheduled
         0   Normal Pulling Pulling image "nginx:1.7.9"
         0   Normal Pulled Successfully pulled image "nginx:1.7.9" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        0   Normal Created Created container: nginx
-        0   Normal Started Started container nginx
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Running [one Completed(0)][two Completed(0) last Error(1) restarts 1][nginx Running] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
     "#]]);
 }
@@ -486,14 +529,14 @@ fn a_sidecar_runs_beside_and_ends_with_the_pod() {
         0   status Pending [side PodInitializing][c PodInitializing] PodScheduled
         0   Normal Pulling Pulling image "busybox:1"
         0   Normal Pulled Successfully pulled image "busybox:1" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        0   Normal Created Created container: side
-        0   Normal Started Started container side
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Pending [side Running][c PodInitializing] PodReadyToStartContainers,Initialized,PodScheduled
-        0   Normal Pulled Container image "busybox:1" already present on machine
-        0   Normal Created Created container: c
-        0   Normal Started Started container c
+        0   Normal Pulled Container image "busybox:1" already present on machine and can be accessed by the pod
+        0   Normal Created Container created
+        0   Normal Started Container started
         0   status Running [side Running][c Running] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
-        5   status Succeeded [side Running][c Completed(0)] Initialized,PodScheduled
+        5   status Running [side Running][c Completed(0)] PodReadyToStartContainers,Initialized,PodScheduled
         5   Normal Killing Stopping container side
         5   stop mini://side-0 within 30s
         5   status Succeeded [side Completed(0)][c Completed(0)] Initialized,PodScheduled
@@ -513,15 +556,15 @@ fn a_rebooted_node_starts_its_pods_again() {
         60  Normal SandboxChanged Pod sandbox changed, it will be killed and re-created.
         60  Normal Pulling Pulling image "nginx:1.7.9"
         60  Normal Pulled Successfully pulled image "nginx:1.7.9" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        60  Normal Created Created container: nginx
-        60  Normal Started Started container nginx
+        60  Normal Created Container created
+        60  Normal Started Container started
         60  status Running [nginx Running last ContainerStatusUnknown(137) restarts 1] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
         60  status Running [nginx ContainerCreating last ContainerStatusUnknown(137) restarts 2] PodReadyToStartContainers,Initialized,PodScheduled
         60  Normal SandboxChanged Pod sandbox changed, it will be killed and re-created.
         60  Normal Pulling Pulling image "nginx:1.7.9"
         60  Normal Pulled Successfully pulled image "nginx:1.7.9" in 1.2s (1.2s including waiting). Image size: 54321 bytes.
-        60  Normal Created Created container: nginx
-        60  Normal Started Started container nginx
+        60  Normal Created Container created
+        60  Normal Started Container started
         60  status Running [nginx Running last ContainerStatusUnknown(137) restarts 2] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
     "#]]);
 }
@@ -542,8 +585,12 @@ fn a_rebooted_node_does_not_repeat_what_must_run_once() {
 #[test]
 fn a_rejected_pod_fails() {
     let mut world = world(nginx());
-    world.memory.verdict =
-        Some(Verdict { reason: "OutOfcpu".into(), message: "Pod was rejected: Node didn't have enough resource".into(), rejected: true });
+    world.memory.verdict = Some(Verdict {
+        reason: "OutOfcpu".into(),
+        message: "Pod was rejected: Node didn't have enough resource".into(),
+        rejected: true,
+        ..Verdict::default()
+    });
     world.settle();
     world.reboot();
     world.expect(expect![[r#"
@@ -581,4 +628,33 @@ fn readiness_waits_for_the_probe() {
     "#]]);
     let ready = mini_api::condition::pod(&world.memory.told, "Ready").unwrap();
     assert_eq!(ready.last_transition_time.as_ref().unwrap().0.as_second(), 5);
+}
+
+#[test]
+fn a_kubelet_that_starts_again_believes_what_was_told_and_does_not_ask_all_at_once() {
+    let mut spec = nginx();
+    spec["containers"][0]["readinessProbe"] = json!({ "periodSeconds": 10 });
+    spec["containers"][0]["startupProbe"] = json!({ "periodSeconds": 10 });
+    let mut world = world(spec);
+    world.settle();
+    world.after(3);
+    world.trace.clear();
+    world.restart_kubelet();
+    let now = world.now;
+    assert!(world.wake.is_some_and(|wake| wake > now && wake <= now + SignedDuration::from_secs(10)), "{:?}", world.wake);
+    world.expect(expect![[r#"
+        3   status Running [nginx Running] PodReadyToStartContainers,Initialized,Ready,ContainersReady,PodScheduled
+    "#]]);
+}
+
+#[test]
+fn messages_of_containers_are_cut_to_their_share() {
+    let mut world = world(sleeper("Never"));
+    world.settle();
+    world.observed.containers[0].state =
+        State::Exited(Exit { message: Some("é".repeat(8000).into()), ..Exit::new(1, world.now, world.now) });
+    world.settle();
+    let status = &world.memory.told.container_statuses.as_ref().unwrap()[0];
+    let message = status.state.as_ref().unwrap().terminated.as_ref().unwrap().message.as_ref().unwrap();
+    assert_eq!(message.len(), 12 * 1024);
 }

@@ -6,6 +6,7 @@
 //!
 //! Must not know: Kubernetes status, back-off, restart policies, Events.
 
+mod request;
 pub mod simulated;
 
 use std::{collections::BTreeMap, io, net::SocketAddr, ops::AddAssign, sync::Arc, time::Duration};
@@ -19,6 +20,8 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
 };
+
+pub use request::{Content, Environment, File, Files, Mount, Network, Source, StartRequest, Token, find, ordinary_form};
 
 /// Tells the kubelet the UID of a pod whose containers changed by themselves.
 pub type Hints = tokio::sync::mpsc::UnboundedSender<Arc<str>>;
@@ -77,12 +80,49 @@ pub enum State {
 /// How a container ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exit {
-    /// The exit code, 0 for success.
+    /// The exit code: 0 for success, 128 and the signal's number for what was killed, 128 for what could not be started.
     pub code: i32,
-    /// When it had started.
+    /// When it had started; 1970 if it never has.
     pub started: Timestamp,
     /// When it ended.
     pub finished: Timestamp,
+    /// One word: one of [`COMPLETED`], [`ERROR`], [`OOM_KILLED`] and [`START_ERROR`].
+    pub reason: &'static str,
+    /// What it left to say: the file at its `terminationMessagePath`, at most [`MESSAGE_LIMIT`] bytes of it. If that is empty, the
+    /// code is not 0 and its `terminationMessagePolicy` is `FallbackToLogsOnError`, the end of its log: at most [`FALLBACK_LINES`] lines
+    /// and [`FALLBACK_LIMIT`] bytes. For what could not be started, why.
+    pub message: Option<Arc<str>>,
+}
+
+/// A container has done its work.
+pub const COMPLETED: &str = "Completed";
+/// A container has ended with another code than 0.
+pub const ERROR: &str = "Error";
+/// A container has used more memory than it may.
+pub const OOM_KILLED: &str = "OOMKilled";
+/// A container's process could not be started.
+pub const START_ERROR: &str = "StartError";
+/// The exit code of a container whose process could not be started.
+pub const NOT_STARTED: i32 = 128;
+/// How much of the file at `terminationMessagePath` is read, in bytes.
+pub const MESSAGE_LIMIT: usize = 4096;
+/// How many lines of a log serve as a message.
+pub const FALLBACK_LINES: usize = 80;
+/// How many bytes of a log serve as a message.
+pub const FALLBACK_LIMIT: usize = 2048;
+
+impl Exit {
+    /// An end of which nothing is known but its code and its times.
+    #[must_use]
+    pub fn new(code: i32, started: Timestamp, finished: Timestamp) -> Self {
+        Self { code, started, finished, reason: if code == 0 { COMPLETED } else { ERROR }, message: None }
+    }
+
+    /// The end of what was never started, for this reason.
+    #[must_use]
+    pub fn not_started(why: &str, at: Timestamp) -> Self {
+        Self { reason: START_ERROR, message: Some(why.into()), ..Self::new(NOT_STARTED, Timestamp::UNIX_EPOCH, at) }
+    }
 }
 
 /// What something uses.
@@ -110,21 +150,6 @@ pub struct Listing {
     pub images: Images,
 }
 
-/// A container to create and start.
-#[derive(Clone, Debug)]
-pub struct StartRequest {
-    /// The node it shall run on.
-    pub node: Arc<str>,
-    /// The pod, which holds the container's specification.
-    pub pod: Arc<Pod>,
-    /// The container's name.
-    pub container: String,
-    /// How many containers of this name the pod had before.
-    pub attempt: u32,
-    /// An image that is present on the node.
-    pub image: Image,
-}
-
 /// Which part of a log is wanted, as the query of `pods/log` says it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogOptions {
@@ -146,6 +171,12 @@ pub enum RuntimeError {
     /// The image cannot be had; the text is for the user.
     #[error("{0}")]
     Image(String),
+    /// A container cannot be created; the text is for the user. Nothing is left behind.
+    #[error("{0}")]
+    Create(String),
+    /// A container was created and cannot be started; the text is for the user. It is there and has ended, as [`Exit::not_started`] says.
+    #[error("{0}")]
+    Start(String),
     /// There is no such container.
     #[error("container {0:?} not found")]
     NotFound(String),
@@ -190,10 +221,11 @@ pub trait ContainerRuntime: Send + Sync {
     /// [`RuntimeError::Image`] with the reason for the user.
     async fn pull(&self, node: &str, image: &str, pod: &Pod) -> Result<Image, RuntimeError>;
 
-    /// Creates and starts a container; returns its id.
+    /// Creates and starts a container; returns its id. The pod's network and volumes are there when its first container is, and go
+    /// with its last.
     ///
     /// # Errors
-    /// When the container cannot be created; nothing is left behind then.
+    /// [`RuntimeError::Create`] or [`RuntimeError::Start`], with the reason for the user.
     async fn start(&self, request: StartRequest) -> Result<Arc<str>, RuntimeError>;
 
     /// Asks a container to end (SIGTERM), makes it end (SIGKILL) after `grace`, and returns once it has ended.

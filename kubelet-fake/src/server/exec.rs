@@ -1,36 +1,40 @@
 //! Talking with a process in a container, one that is there or one that is started for it.
 //!
-//! Must not know: how messages are framed, how processes are run.
+//! Must not know: how what is said is carried, how processes are run.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, time::Duration};
 
 use axum::{
-    extract::{
-        Path, RawQuery, State,
-        ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
-    },
-    http::{HeaderMap, StatusCode},
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use futures::{
-    SinkExt, StreamExt,
-    stream::{SplitSink, SplitStream},
-};
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
     sync::watch,
 };
 
 use super::{
     Refusal, Sources,
-    channels::{self, ERROR, FAREWELL, RESIZE, STDERR, STDIN, STDOUT, Said, V4, V5},
+    channels::{ERROR, RESIZE, STDERR, STDIN, STDOUT, V4, V5},
     parameters,
+    streams::{Connection, Reader, Writer},
+    verdict,
+    wire::{Asked, Offer, Streams},
 };
 use crate::runtime::{Container, Process, RuntimeError, Size};
 
-type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+/// What is spoken with processes.
+const OFFER: Offer = Offer { channels: &[V5, V4], streams: &[V5, V4], tunnelled: &[] };
+/// How long a client may take to open its streams.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a runtime takes to start a process. That much `kubectl` up to 1.32 relies on: it listens before it has set up its
+/// channels, and drops what comes meanwhile.
+const STARTING: Duration = Duration::from_millis(20);
+/// The longest size of a terminal, in bytes.
+const MOST_SIZE: usize = 1024;
+
 /// Namespace, pod and container.
 type Names = Path<(String, String, String)>;
 
@@ -43,71 +47,82 @@ struct Wanted {
     tty: bool,
 }
 
+/// The streams of one talk, those that are wanted.
+#[derive(Default)]
+struct Ends {
+    stdin: Option<Reader>,
+    stdout: Option<Writer>,
+    stderr: Option<Writer>,
+    error: Option<Writer>,
+    resize: Option<Reader>,
+}
+
 /// `/exec/NAMESPACE/POD/CONTAINER`: starts a command and talks with it.
-pub(super) async fn exec(
-    State(sources): State<Sources>,
-    Path(names): Names,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    upgrade: Upgrade,
-) -> Response {
+pub(super) async fn exec(State(sources): State<Sources>, Path(names): Names, RawQuery(query): RawQuery, asked: Asked) -> Response {
     let query: Vec<(String, String)> = parameters(query.as_deref().unwrap_or_default());
     let command: Vec<String> = query.iter().filter(|(key, _)| key == "command").map(|(_, value)| value.clone()).collect();
     let found = async {
         let wanted = Wanted::read(&query)?;
-        let (_, container) = find(&sources, &names).await?.map_err(|name| server_error(format!("container not found ({name:?})")))?;
+        let container = find(&sources, &names).await?.map_err(|name| server_error(format!("container not found ({name:?})")))?;
         Ok((wanted, container))
     };
     let (wanted, container) = match found.await {
         Ok(found) => found,
-        Err(refusal) => return refuse(upgrade, &headers, refusal),
+        Err(refusal) => return refuse(asked, refusal),
     };
     let start = {
         let (runtime, command) = (sources.runtime.clone(), command.clone());
-        async move { runtime.exec(&container.id, &command, wanted.tty).await }
+        async move {
+            let mut process = runtime.exec(&container.id, &command, wanted.tty).await?;
+            if !wanted.stdin {
+                // It finds nothing to read. One that is attached to may still have other input.
+                let _ = process.stdin.shutdown().await;
+            }
+            Ok(process)
+        }
     };
     let verdict = move |ended: Result<i32, RuntimeError>| match ended {
-        Ok(0) => channels::success(),
-        Ok(code) => channels::exited(&command, code),
-        Err(error) => channels::failed(&format!("error executing command in container: {error}")),
+        Ok(0) => verdict::success(),
+        Ok(code) => verdict::exited(&command, code),
+        Err(error) => verdict::failed(&format!("error executing command in container: {error}")),
     };
-    accept(upgrade, &headers, sources, wanted, start, verdict)
+    match asked.agree(&OFFER) {
+        Ok(wire) => wire.open(sources.stop, move |connection, streams| meet(connection, streams, wanted, start, verdict)),
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 /// `/attach/NAMESPACE/POD/CONTAINER`: talks with the container's own process.
-pub(super) async fn attach(
-    State(sources): State<Sources>,
-    Path(names): Names,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    upgrade: Upgrade,
-) -> Response {
+pub(super) async fn attach(State(sources): State<Sources>, Path(names): Names, RawQuery(query): RawQuery, asked: Asked) -> Response {
     let query: Vec<(String, String)> = parameters(query.as_deref().unwrap_or_default());
     let found = async {
         let wanted = Wanted::read(&query)?;
         let pod = format!("{}_{}", names.1, names.0);
-        let (pod, container) =
-            find(&sources, &names).await?.map_err(|name| server_error(format!("container {name} not found in pod {pod}")))?;
-        // A terminal cannot be given to a process that is there already.
-        Ok((Wanted { tty: has_terminal(&pod, &container.name), ..wanted }, container))
+        let container = find(&sources, &names).await?.map_err(|name| server_error(format!("container {name} not found in pod {pod}")))?;
+        Ok((wanted, container))
     };
     let (wanted, container) = match found.await {
         Ok(found) => found,
-        Err(refusal) => return refuse(upgrade, &headers, refusal),
+        Err(refusal) => return refuse(asked, refusal),
     };
     let runtime = sources.runtime.clone();
     let start = async move { runtime.attach(&container.id).await };
     let verdict = |ended: Result<i32, RuntimeError>| match ended {
-        Ok(_) => channels::success(),
-        Err(error) => channels::failed(&format!("error attaching to container: {error}")),
+        Ok(_) => verdict::success(),
+        Err(error) => verdict::failed(&format!("error attaching to container: {error}")),
     };
-    accept(upgrade, &headers, sources, wanted, start, verdict)
+    match asked.agree(&OFFER) {
+        Ok(wire) => wire.open(sources.stop, move |connection, streams| meet(connection, streams, wanted, start, verdict)),
+        Err(refusal) => refusal.into_response(),
+    }
 }
 
 impl Wanted {
     fn read(query: &[(String, String)]) -> Result<Self, Refusal> {
         let flag = |name: &str| query.iter().any(|(key, value)| key == name && (value == "1" || value == "true"));
-        let wanted = Self { stdin: flag("input"), stdout: flag("output"), stderr: flag("error"), tty: flag("tty") };
+        let tty = flag("tty");
+        // A terminal has only one stream for what is written.
+        let wanted = Self { stdin: flag("input"), stdout: flag("output"), stderr: flag("error") && !tty, tty };
         if wanted.stdin || wanted.stdout || wanted.stderr {
             Ok(wanted)
         } else {
@@ -120,169 +135,177 @@ fn server_error(why: String) -> Refusal {
     (StatusCode::INTERNAL_SERVER_ERROR, why)
 }
 
+/// Refuses: on the error channel those who can be told there, and with a plain answer all others.
+fn refuse(asked: Asked, refusal: Refusal) -> Response {
+    match asked.agree(&OFFER) {
+        Ok(wire) => wire.refuse(refusal, |why| verdict::failed(&format!("unable to upgrade connection: {why}"))),
+        Err(_) => refusal.into_response(),
+    }
+}
+
 /// The running container that is named; its name where there is none.
-async fn find(
-    sources: &Sources,
-    (namespace, pod, container): &(String, String, String),
-) -> Result<Result<(Arc<Pod>, Container), String>, Refusal> {
-    let Some((pod, running)) = sources.running(namespace, pod).await? else {
+async fn find(sources: &Sources, (namespace, pod, container): &(String, String, String)) -> Result<Result<Container, String>, Refusal> {
+    let Some((_, running)) = sources.running(namespace, pod).await? else {
         return Err((StatusCode::NOT_FOUND, "pod does not exist".to_owned()));
     };
     let found = running.into_iter().find(|running| running.name == *container);
-    Ok(found.map(|found| (pod, found)).ok_or_else(|| container.clone()))
+    Ok(found.ok_or_else(|| container.clone()))
 }
 
-fn has_terminal(pod: &Pod, container: &str) -> bool {
-    let spec = pod.spec.iter();
-    let mut containers = spec.flat_map(|spec| spec.init_containers.iter().flatten().chain(&spec.containers));
-    containers.any(|found| found.name == container && found.tty == Some(true))
-}
-
-/// Refuses: on the error channel those who speak v5, as upstream does, and with a plain answer all others.
-fn refuse(upgrade: Upgrade, headers: &HeaderMap, refusal: Refusal) -> Response {
-    match channels::agree(upgrade, headers, &[V5, V4]) {
-        Ok(upgrade) if channels::closes(&upgrade) => {
-            channels::tell(upgrade, &channels::failed(&format!("unable to upgrade connection: {}", refusal.1)))
-        }
-        _ => refusal.into_response(),
-    }
-}
-
-/// Upgrades, starts, and talks until it is over.
-fn accept(
-    upgrade: Upgrade,
-    headers: &HeaderMap,
-    sources: Sources,
+/// Waits for the streams, starts, and talks until it is over.
+async fn meet(
+    connection: Connection,
+    streams: Streams,
     wanted: Wanted,
-    start: impl Future<Output = Result<Process, RuntimeError>> + Send + 'static,
-    verdict: impl FnOnce(Result<i32, RuntimeError>) -> Value + Send + 'static,
-) -> Response {
-    let upgrade = match channels::agree(upgrade, headers, &[V5, V4]) {
-        Ok(upgrade) => upgrade,
-        Err(refusal) => return refusal.into_response(),
-    };
-    let closes = channels::closes(&upgrade);
-    upgrade.on_upgrade(async move |socket| {
-        let talk = async {
-            match start.await {
-                Ok(process) => talk(socket, closes, wanted, process, verdict).await,
-                Err(error) => {
-                    let (mut sink, mut source) = socket.split();
-                    conclude(&mut sink, &mut source, &verdict(Err(error))).await;
-                }
-            }
-        };
-        tokio::select! {
-            () = talk => {}
-            () = sources.stop.cancelled() => {}
-        }
-    })
-}
-
-/// Carries both directions until the process has ended or the client has gone; then the process is let go.
-async fn talk(socket: WebSocket, closes: bool, wanted: Wanted, process: Process, verdict: impl FnOnce(Result<i32, RuntimeError>) -> Value) {
-    let (mut sink, mut source) = socket.split();
-    let Process { stdin, stdout, stderr, resize, exit } = process;
-    let stdin = wanted.stdin.then_some(stdin);
-    // Both at once: a client that does not read while it writes must not bring everything to a halt.
-    let status = tokio::select! {
-        () = listen(&mut source, closes, stdin, &resize) => return,
-        told = speak(&mut sink, wanted, stdout, stderr) => match told {
-            Ok(()) => verdict(exit.await),
-            Err(_) => return,
-        },
-    };
-    conclude(&mut sink, &mut source, &status).await;
-}
-
-/// Passes on what the client says, until it leaves.
-async fn listen(
-    source: &mut SplitStream<WebSocket>,
-    closes: bool,
-    mut stdin: Option<Box<dyn AsyncWrite + Send + Unpin>>,
-    resize: &watch::Sender<Size>,
+    start: impl Future<Output = Result<Process, RuntimeError>>,
+    verdict: impl FnOnce(Result<i32, RuntimeError>) -> Value,
 ) {
-    while let Some(Ok(message)) = source.next().await {
-        match channels::read(message, closes) {
-            Some(Said::Data(STDIN, data)) => {
-                if let Some(input) = &mut stdin
-                    && input.write_all(&data).await.is_err()
-                {
-                    // It reads no more; what else it has to say is still wanted.
-                    stdin = None;
-                }
-            }
-            Some(Said::End(STDIN)) => {
-                if let Some(mut input) = stdin.take() {
-                    let _ = input.shutdown().await;
-                }
-            }
-            Some(Said::Data(RESIZE, data)) => {
-                if let Some(size) = size(&data) {
-                    resize.send_replace(size);
-                }
-            }
-            _ => {}
+    let ends = match streams {
+        Streams::Numbered => {
+            let ends = Ends::numbered(connection, wanted).await;
+            tokio::time::sleep(STARTING).await;
+            Some(ends)
         }
+        Streams::Opened => tokio::time::timeout(PATIENCE, Ends::opened(connection, wanted)).await.ok().flatten(),
+    };
+    let Some(mut ends) = ends else { return };
+    let error = ends.error.take();
+    let ended = match start.await {
+        Ok(process) => talk(ends, process).await,
+        Err(error) => {
+            end(ends.stdout.take()).await;
+            end(ends.stderr.take()).await;
+            Err(error)
+        }
+    };
+    if let Some(mut error) = error {
+        // Whoever has left need not be told.
+        let _ = error.write_all(verdict(ended).to_string().as_bytes()).await;
+        end(Some(error)).await;
     }
 }
 
-/// Passes on what the process says, until it has said everything.
-async fn speak(
-    sink: &mut SplitSink<WebSocket, Message>,
-    wanted: Wanted,
-    stdout: Box<dyn AsyncRead + Send + Unpin>,
-    stderr: Box<dyn AsyncRead + Send + Unpin>,
-) -> Result<(), axum::Error> {
-    let first = match wanted {
-        Wanted { stdout: true, .. } => STDOUT,
-        Wanted { stderr: true, .. } => STDERR,
-        _ => ERROR,
-    };
-    // An empty message says that it has begun.
-    sink.send(channels::frame(first, b"")).await?;
-    let (mut stdout, mut stderr) = (Some(stdout), Some(stderr));
-    loop {
-        let (message, told) = tokio::select! {
-            message = next(STDOUT, &mut stdout), if stdout.is_some() => (message, wanted.stdout),
-            message = next(STDERR, &mut stderr), if stderr.is_some() => (message, wanted.stderr),
-            else => return Ok(()),
+impl Ends {
+    /// Channels, which are there.
+    async fn numbered(connection: Connection, wanted: Wanted) -> Self {
+        let reader = |id, wanted: bool| wanted.then(|| connection.stream(id).0);
+        let writer = |id, wanted: bool| wanted.then(|| connection.stream(id).1);
+        // An empty message on the first of them says that it has begun.
+        let first = if wanted.stdout {
+            STDOUT
+        } else if wanted.stderr {
+            STDERR
+        } else {
+            ERROR
         };
-        // A process is not held up by what nobody wants to hear.
-        if let Some(message) = message.filter(|_| told) {
-            sink.send(message).await?;
+        let ends = Self {
+            stdin: reader(STDIN, wanted.stdin),
+            stdout: writer(STDOUT, wanted.stdout),
+            stderr: writer(STDERR, wanted.stderr),
+            error: writer(ERROR, true),
+            resize: reader(RESIZE, wanted.tty),
+        };
+        connection.greet(first).await;
+        ends
+    }
+
+    /// Streams, once the client has opened all that it wants. `None` when it leaves before.
+    async fn opened(mut connection: Connection, wanted: Wanted) -> Option<Self> {
+        let mut ends = Self::default();
+        while !ends.are(wanted) {
+            let opened = connection.opened().await?;
+            match opened.headers.get("streamtype") {
+                "error" => ends.error = Some(opened.accept().await.1),
+                "stdin" => ends.stdin = Some(opened.accept().await.0),
+                "stdout" => ends.stdout = Some(opened.accept().await.1),
+                "stderr" => ends.stderr = Some(opened.accept().await.1),
+                "resize" => ends.resize = Some(opened.accept().await.0),
+                _ => opened.refuse().await,
+            }
+        }
+        Some(ends)
+    }
+
+    fn are(&self, wanted: Wanted) -> bool {
+        self.error.is_some()
+            && self.stdin.is_some() >= wanted.stdin
+            && self.stdout.is_some() >= wanted.stdout
+            && self.stderr.is_some() >= wanted.stderr
+            && self.resize.is_some() >= wanted.tty
+    }
+}
+
+/// Carries all streams until the process has said everything and ended.
+async fn talk(ends: Ends, process: Process) -> Result<i32, RuntimeError> {
+    let Process { stdin, stdout, stderr, resize, exit } = process;
+    // Both at once: a client that does not read while it writes must not bring everything to a halt.
+    let listening = async {
+        tokio::join!(pass(ends.stdin, stdin), sizes(ends.resize, &resize));
+        std::future::pending().await
+    };
+    let telling = async {
+        tokio::join!(tell(stdout, ends.stdout), tell(stderr, ends.stderr));
+        exit.await
+    };
+    tokio::select! {
+        ended = listening => ended,
+        ended = telling => ended,
+    }
+}
+
+/// Passes on what the client says to a process, and that it says no more.
+async fn pass(from: Option<Reader>, mut to: Box<dyn AsyncWrite + Send + Unpin>) {
+    let Some(mut from) = from else { return };
+    // The process may read no more, or the client may have given up; what else there is to say is still wanted.
+    if copy(&mut from, &mut to).await.is_ok() {
+        let _ = to.shutdown().await;
+    }
+}
+
+/// Passes on what a process says, until it has said everything. It is not held up by what nobody wants to hear.
+async fn tell(mut from: Box<dyn AsyncRead + Send + Unpin>, to: Option<Writer>) {
+    match to {
+        Some(mut to) => {
+            let _ = copy(&mut from, &mut to).await;
+            end(Some(to)).await;
+        }
+        None => {
+            let _ = copy(&mut from, &mut sink()).await;
         }
     }
 }
 
-/// The next message of a stream, which is given up at its end.
-async fn next(channel: u8, stream: &mut Option<Box<dyn AsyncRead + Send + Unpin>>) -> Option<Message> {
-    let message = match stream {
-        Some(open) => channels::next(channel, open).await,
-        None => None,
-    };
-    if message.is_none() {
-        *stream = None;
+async fn end(stream: Option<Writer>) {
+    if let Some(mut stream) = stream {
+        let _ = stream.shutdown().await;
     }
-    message
 }
 
-/// Says how it ended, and waits until the client has heard it: a connection with unread input would be reset.
-async fn conclude(sink: &mut SplitSink<WebSocket, Message>, source: &mut SplitStream<WebSocket>, status: &Value) {
-    let farewell = async {
-        sink.send(channels::frame(ERROR, status.to_string().as_bytes())).await?;
-        sink.send(channels::close()).await?;
-        while let Some(Ok(_)) = source.next().await {}
-        Ok::<_, axum::Error>(())
-    };
-    let _ = tokio::time::timeout(FAREWELL, farewell).await;
+/// Tells a process each size of the client's terminal.
+async fn sizes(from: Option<Reader>, to: &watch::Sender<Size>) {
+    let Some(mut from) = from else { return };
+    let mut said = Vec::new();
+    while let Ok(1..) = from.read_buf(&mut said).await {
+        for size in complete(&mut said) {
+            to.send_replace(size);
+        }
+        if said.len() > MOST_SIZE {
+            return;
+        }
+    }
 }
 
-/// `{"Width": 80, "Height": 24}`.
-fn size(data: &[u8]) -> Option<Size> {
-    let size: Value = serde_json::from_slice(data).ok()?;
-    let number = |name: &str| u16::try_from(size[name].as_u64()?).ok();
-    Some(Size { width: number("Width")?, height: number("Height")? })
+/// Takes the sizes that are complete: `{"Width":80,"Height":24}`, one after the other.
+fn complete(said: &mut Vec<u8>) -> Vec<Size> {
+    let mut values = serde_json::Deserializer::from_slice(said).into_iter::<Value>();
+    let mut sizes = Vec::new();
+    while let Some(Ok(value)) = values.next() {
+        let number = |name: &str| u16::try_from(value[name].as_u64()?).ok();
+        sizes.extend(number("Width").zip(number("Height")).map(|(width, height)| Size { width, height }));
+    }
+    let taken = values.byte_offset();
+    said.drain(..taken);
+    sizes
 }
 
 #[cfg(test)]
@@ -291,15 +314,23 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        assert_eq!(size(br#"{"Width":80,"Height":24}"#), Some(Size { width: 80, height: 24 }));
-        assert_eq!(size(br#"{"Width":80}"#), None);
-        assert_eq!(size(b"large"), None);
+        let read = |said: &str| {
+            let mut said = said.as_bytes().to_vec();
+            let sizes: Vec<_> = complete(&mut said).into_iter().map(|size| (size.width, size.height)).collect();
+            (sizes, String::from_utf8(said).unwrap())
+        };
+        assert_eq!(read(r#"{"Width":80,"Height":24}"#), (vec![(80, 24)], String::new()));
+        assert_eq!(read("{\"Width\":80,\"Height\":24}\n{\"Width\":132,\"Hei").0, [(80, 24)]);
+        assert_eq!(read(r#"{"Width":80,"Hei"#), (vec![], r#"{"Width":80,"Hei"#.to_owned()));
+        assert_eq!(read(r#"{"Width":80}"#), (vec![], String::new()));
+        assert_eq!(read("large").0, []);
     }
 
     #[test]
     fn at_least_one_stream_is_wanted() {
         let read = |query: &str| Wanted::read(&parameters::<Vec<_>>(query));
         assert_eq!(read("input=1&output=1&tty=1"), Ok(Wanted { stdin: true, stdout: true, stderr: false, tty: true }));
+        assert_eq!(read("output=1&error=1&tty=1"), Ok(Wanted { stdin: false, stdout: true, stderr: false, tty: true }));
         assert!(read("tty=1&command=ls").is_err());
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{config::Config, node, runtime::simulated::Simulated};
+use crate::{config::Config, network::Network, node, runtime::simulated::Simulated};
 
 struct World {
     messages: mpsc::Sender<Message>,
@@ -44,16 +44,26 @@ fn world() -> World {
     let (hints, hinted) = mpsc::unbounded_channel();
     let (words, said) = mpsc::unbounded_channel();
     let (messages, inbox) = mpsc::channel(64);
-    let runtime = Simulated::new(hints, now.clone(), Duration::from_millis(200), Duration::ZERO);
+    let network = Network::new(Arc::default(), None);
+    let runtime = Simulated::new(hints, now.clone(), network, Duration::from_millis(200), Duration::ZERO);
     let kubelet = ([127, 0, 0, 1], 10250).into();
     let config = Config { cpu: "2".into(), ..Config::single("n") };
     let facts = Arc::new(Facts::new("n", &config, None, &mut Default::default(), kubelet, "boot"));
     let node = node::object(&facts, now());
     let recorder = Recorder::new(client, "kubelet", None, &mut tasks);
-    let links = Links { runtime: Arc::new(runtime.clone()), words, recorder, now };
+    let (objects, _) = crate::objects::objects(nowhere());
+    objects.known();
+    let dns = Arc::new((config.cluster_dns, config.cluster_domain.clone()));
+    let links = Links { runtime: Arc::new(runtime.clone()), objects, dns, words, recorder, now };
     let token = tasks.token();
     tasks.spawn("worker", Worker::new(links, [(facts, node.clone())]).run(inbox, hinted, token));
     World { messages, words: said, events, runtime, node, _tasks: tasks }
+}
+
+/// The client of an API server that is not there.
+pub(crate) fn nowhere() -> Client {
+    let service = tower::service_fn(|_: Request<Body>| async { Err::<Response<Body>, _>(std::io::Error::other("nobody is there")) });
+    Client::new(service, "default")
 }
 
 fn pod(name: &str, more: Value) -> Pod {
@@ -241,7 +251,7 @@ async fn a_container_nobody_knows_is_removed_by_the_sweep() {
     world.tell(Message::Listed).await;
     let stray = Arc::new(pod("stray", json!({})));
     let image = world.runtime.pull("n", "nginx", &stray).await.unwrap();
-    let request = crate::runtime::StartRequest { node: "n".into(), pod: stray, container: "c".into(), attempt: 0, image };
+    let request = crate::runtime::StartRequest::bare("n".into(), stray, "c".into(), 0, image);
     world.runtime.start(request).await.unwrap();
     world.pass(70).await;
     assert_eq!(world.containers().await, 0);
@@ -255,6 +265,40 @@ async fn the_server_can_ask() {
     world.tell(Message::Find("default".into(), "web".into(), reply)).await;
     assert!(answer.await.unwrap().is_some_and(|(_, node)| &*node == "n"));
     let (reply, answer) = oneshot::channel();
-    world.tell(Message::All(reply)).await;
+    world.tell(Message::All(None, reply)).await;
     assert_eq!(answer.await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_was_given_to_another_meanwhile_is_not_kept() {
+    let mut world = world();
+    let address = |world: &mut World, name: &str| {
+        let mut last = String::new();
+        while let Ok(word) = world.words.try_recv() {
+            if let Word::Status { pod, status } = word
+                && pod.metadata.name.as_deref() == Some(name)
+            {
+                last = status.pod_ip.clone().unwrap_or_default();
+            }
+        }
+        last
+    };
+    world.apply(&pod("new", json!({}))).await;
+    world.pass(1).await;
+    let given = address(&mut world, "new");
+    // The kubelet was started again, and hears of this pod, which was there before, only now.
+    let ran = |name: &str, ip: &str| {
+        let state = json!({ "running": { "startedAt": "1970-01-01T00:00:00Z" } });
+        let container = json!({ "name": "c", "image": "i", "imageID": "i", "ready": true, "restartCount": 0, "state": state });
+        let times = json!({ "phase": "Running", "startTime": "1970-01-01T00:00:00Z", "podIP": ip, "containerStatuses": [container] });
+        pod(name, json!({ "status": times }))
+    };
+    world.apply(&ran("before", &given)).await;
+    world.pass(1).await;
+    let moved = address(&mut world, "before");
+    assert!(!given.is_empty() && !moved.is_empty() && moved != given, "{given:?} {moved:?}");
+    let free = format!("{}.77", given.rsplit_once('.').unwrap().0);
+    world.apply(&ran("other", &free)).await;
+    world.pass(1).await;
+    assert_eq!(address(&mut world, "other"), free, "what nobody has is kept");
 }

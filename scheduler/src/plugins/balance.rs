@@ -24,6 +24,7 @@ impl Plugin for NodeResourcesBalancedAllocation {
                 let fractions = || counted.on(node).map(|one| (one.taken as f64 / one.there as f64).min(1.0));
                 ((1.0 - deviation(fractions)) * MAX_SCORE as f64) as i64
             })
+            .of_row()
         })
     }
 }

@@ -13,8 +13,8 @@ macro_rules! plugins {
 }
 
 plugins! {
-    unschedulable, node_name, taints, node_affinity, ports, resources, volume_restrictions, volume_binding, volume_zone, topology_spread,
-    pod_affinity, balance, images
+    unschedulable, node_name, taints, node_affinity, ports, resources, volume_restrictions, volume_limits, volume_binding, volume_zone,
+    topology_spread, pod_affinity, balance, images
 }
 
 #[cfg(test)]
@@ -24,8 +24,8 @@ mod tests {
     #[test]
     fn names_are_upstreams_and_the_set_has_room() {
         let names: Vec<_> = PLUGINS.iter().map(|plugin| plugin.name()).collect();
-        let want = "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit VolumeRestrictions VolumeBinding VolumeZone \
-                    PodTopologySpread InterPodAffinity NodeResourcesBalancedAllocation ImageLocality";
+        let want = "NodeUnschedulable NodeName TaintToleration NodeAffinity NodePorts NodeResourcesFit VolumeRestrictions NodeVolumeLimits \
+                    VolumeBinding VolumeZone PodTopologySpread InterPodAffinity NodeResourcesBalancedAllocation ImageLocality";
         assert_eq!(names.join(" "), want);
         assert!(names.len() <= 32);
     }

@@ -35,7 +35,7 @@ impl Plugin for NodeAffinity {
         };
         match wants.required.as_deref().and_then(named) {
             Some(names) => Filter::Among(names, Box::new(look)),
-            None => Filter::each(look),
+            None => Filter::each_row(look),
         }
     }
 
@@ -64,7 +64,7 @@ impl Plugin for NodeAffinity {
             let matching = preferred.into_iter().flatten().filter(|preferred| term_matches(&preferred.preference, subject(node.info())));
             matching.map(|preferred| i64::from(preferred.weight)).sum()
         };
-        preferred.iter().any(|preferred| !preferred.is_empty()).then(|| Score::scaled(sum, false))
+        preferred.iter().any(|preferred| !preferred.is_empty()).then(|| Score::scaled(sum, false).of_row())
     }
 }
 

@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::HashMap};
 use crate::{
     census::{Bond, Counts, Demand, Domains, Need, Term},
     cluster::Kind,
-    framework::{Case, Change, Filter, MAX_SCORE, Plugin, Refusal, Score},
+    framework::{Basis, Case, Change, Filter, MAX_SCORE, Plugin, Refusal, Score},
     pod::PodInfo,
     snapshot::NodeRef,
 };
@@ -69,7 +69,7 @@ impl Plugin for InterPodAffinity {
             return None;
         }
         let look = move |node: NodeRef<'_>| drawn.iter().map(|near| near.of(node.row())).sum();
-        Some(Score { look: Box::new(look), normalize: Box::new(normalize) })
+        Some(Score { look: Box::new(look), normalize: Box::new(normalize), basis: Basis::Cluster })
     }
 
     fn minds(&self, change: Change<'_>) -> bool {

@@ -22,7 +22,7 @@ impl Plugin for NodePorts {
         if wanted.is_empty() {
             return Filter::Nothing;
         }
-        Filter::each(move |node| {
+        Filter::each_row(move |node| {
             if !wanted.iter().any(|wanted| node.ports().iter().any(|taken| taken.conflicts(wanted))) {
                 return Ok(());
             }

@@ -21,7 +21,7 @@ impl Plugin for NodeResourcesFit {
 
     fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
         let (wanted, args) = (&case.pod.wants.amounts, &case.profile.args.fit);
-        Filter::each(move |node| fits(wanted, args, node))
+        Filter::each_row(move |node| fits(wanted, args, node))
     }
 
     fn remedy(&self, case: Case<'_>, node: NodeRef<'_>) -> Option<String> {
@@ -56,7 +56,7 @@ impl Plugin for NodeResourcesFit {
     fn score<'c>(&self, case: Case<'c>, _rows: &[usize]) -> Option<Score<'c>> {
         let args = &case.profile.args.fit;
         let counted = Counted::weighed(&case.pod.wants, &args.resources);
-        Some(Score::plain(move |node: NodeRef<'_>| utilization::score(&args.strategy, counted.on(node))))
+        Some(Score::plain(move |node: NodeRef<'_>| utilization::score(&args.strategy, counted.on(node))).of_row())
     }
 
     /// A pod that is gone has given room back.

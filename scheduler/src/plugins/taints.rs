@@ -18,7 +18,7 @@ impl Plugin for TaintToleration {
 
     fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
         let tolerations = &case.pod.wants.tolerations;
-        Filter::each(move |node| match taint::find_untolerated(&node.info().taints, tolerations, &[NO_SCHEDULE, NO_EXECUTE]) {
+        Filter::each_row(move |node| match taint::find_untolerated(&node.info().taints, tolerations, &[NO_SCHEDULE, NO_EXECUTE]) {
             None => Ok(()),
             Some(_) => Err(Refusal::unresolvable("node(s) had untolerated taint(s)")),
         })
@@ -41,7 +41,7 @@ impl Plugin for TaintToleration {
             let soft = node.info().taints.iter().filter(|taint| taint.effect == PREFER_NO_SCHEDULE);
             soft.filter(|taint| !taint::tolerates(tolerations, taint)).count() as i64
         };
-        Some(Score::scaled(count, true))
+        Some(Score::scaled(count, true).of_row())
     }
 }
 

@@ -14,7 +14,7 @@ use mini_api::{
 
 use crate::{
     census::{Counts, Domains, Namespaces, Need, Selection},
-    framework::{Case, Change, Filter, MAX_SCORE, Plugin, Refusal, Score},
+    framework::{Basis, Case, Change, Filter, MAX_SCORE, Plugin, Refusal, Score},
     pod::PodInfo,
     profile::DefaultConstraints,
     relations::{Constraint, REQUIRED},
@@ -224,7 +224,7 @@ fn score<'c>(case: Case<'c>, constraints: &[Cow<'c, Constraint>], rows: &[usize]
         }
         pulls.iter().filter(|pull| present(pull)).map(|pull| pull.of(row)).sum::<f64>().round() as i64
     };
-    Score { look: Box::new(look), normalize: Box::new(normalize) }
+    Score { look: Box::new(look), normalize: Box::new(normalize), basis: Basis::Cluster }
 }
 
 impl Pull<'_> {

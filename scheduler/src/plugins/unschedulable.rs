@@ -19,7 +19,7 @@ impl Plugin for NodeUnschedulable {
 
     fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
         let tolerations = &case.pod.wants.tolerations;
-        Filter::each(move |node| {
+        Filter::each_row(move |node| {
             if !node.info().unschedulable || taint::tolerates(tolerations, &cordon()) {
                 return Ok(());
             }

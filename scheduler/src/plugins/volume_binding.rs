@@ -6,13 +6,14 @@ use crate::{
     cluster::Kind,
     framework::{Case, Change, Filter, Plugin, Reason, Refusal},
     snapshot::NodeRef,
-    storage::{Claims, provisions, reaches, volumes},
+    storage::{Claims, Provision, provisions, reaches, volumes},
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &VolumeBinding;
 
 const CONFLICT: &str = "node(s) had volume node affinity conflict";
 const NO_VOLUMES: &str = "node(s) didn't find available persistent volumes to bind";
+const NO_ROOM: &str = "node(s) did not have enough free storage";
 const GONE: &str = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
 
 struct VolumeBinding;
@@ -39,8 +40,14 @@ impl Plugin for VolumeBinding {
             if bound.iter().flatten().any(|volume| !reaches(node, &volume.0)) {
                 reasons.push(CONFLICT.into());
             }
-            if provisions(&claims.waiting, &free, node).is_none() {
-                reasons.push(NO_VOLUMES.into());
+            match provisions(&claims.waiting, &free, node) {
+                None => reasons.push(NO_VOLUMES.into()),
+                Some(chosen) => {
+                    let mut made = claims.waiting.iter().zip(chosen).filter(|(_, provision)| *provision == Provision::Make);
+                    if made.any(|((claim, class), _)| !storage.has_room(claim, class, node.labels)) {
+                        reasons.push(NO_ROOM.into());
+                    }
+                }
             }
             if bound.iter().any(Option::is_none) {
                 reasons.push(GONE.into());
@@ -77,7 +84,7 @@ mod tests {
     use crate::{
         cluster::Cluster,
         framework::testing::{cluster, node, pod, refusal},
-        storage::{PodClaim, Stored, on_hostname},
+        storage::{DriverInfo, PodClaim, Stored, on_hostname},
     };
 
     fn claim(volume: &str, class: &str) -> Stored<PersistentVolumeClaim> {
@@ -142,5 +149,17 @@ mod tests {
         ] {
             assert_eq!(said(claim.clone(), volume, class), wanted, "{claim:?}");
         }
+    }
+
+    #[test]
+    fn a_driver_may_have_no_room() {
+        let mut cluster: Cluster = cluster(node("n"), []);
+        cluster.storage.claims.apply(Event::Apply(claim("", "c")));
+        cluster.storage.classes.apply(Event::Apply(class(json!({}))));
+        let mut pod = pod("p");
+        pod.wants.claims = vec![PodClaim { name: "x".to_owned(), ephemeral: false }];
+        assert_eq!(refusal(PLUGIN, &pod, &cluster), "");
+        cluster.storage.drivers.apply(Event::Apply(DriverInfo { name: "p".to_owned(), tells_room: true }));
+        assert_eq!(refusal(PLUGIN, &pod, &cluster), NO_ROOM);
     }
 }

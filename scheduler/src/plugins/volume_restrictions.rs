@@ -1,16 +1,23 @@
-//! VolumeRestrictions: what only one pod may use has only one pod that uses it.
+//! VolumeRestrictions: what only one pod may use has only one pod that uses it, and a disk has one pod of a node that writes to it.
 
 use crate::{
     cluster::Kind,
     framework::{Case, Change, Filter, Plugin, Refusal},
     pod::PodInfo,
+    snapshot::NodeRef,
 };
 
 pub(super) const PLUGIN: &dyn Plugin = &VolumeRestrictions;
 
+const NO_DISK: &str = "node(s) had no available disk";
 const CONFLICT: &str = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode";
 
 struct VolumeRestrictions;
+
+/// Whether two pods name disks that they cannot both have on one node.
+fn compete(pod: &PodInfo, other: &PodInfo) -> bool {
+    other.wants.disks.iter().any(|disk| pod.wants.disks.iter().any(|mine| mine.conflicts(disk)))
+}
 
 /// Whether a pod uses the claim of this name.
 fn uses(pod: &PodInfo, namespace: &str, claim: &str) -> bool {
@@ -30,15 +37,17 @@ impl Plugin for VolumeRestrictions {
             modes.is_some_and(|modes| modes.iter().any(|mode| mode == "ReadWriteOncePod"))
         };
         let mine: Vec<&str> = pod.wants.claims.iter().map(|claim| claim.name.as_str()).filter(|name| for_one(name)).collect();
-        if mine.is_empty() {
+        let others = || (0..cluster.nodes.len()).flat_map(|row| cluster.nodes.node(row).pods());
+        let is_used = !mine.is_empty() && others().any(|other| mine.iter().any(|claim| uses(other, &pod.namespace, claim)));
+        if !is_used && pod.wants.disks.is_empty() {
             return Filter::Nothing;
         }
-        let others = (0..cluster.nodes.len()).flat_map(|row| cluster.nodes.node(row).pods());
-        let is_used = others.into_iter().any(|other| mine.iter().any(|claim| uses(other, &pod.namespace, claim)));
-        if !is_used {
-            return Filter::Nothing;
-        }
-        Filter::each(|_| Err(Refusal::resolvable(CONFLICT)))
+        Filter::each(move |node: NodeRef<'_>| {
+            if !pod.wants.disks.is_empty() && node.pods().iter().any(|other| compete(pod, other)) {
+                return Err(Refusal::resolvable(NO_DISK));
+            }
+            if is_used { Err(Refusal::resolvable(CONFLICT)) } else { Ok(()) }
+        })
     }
 
     fn minds(&self, change: Change<'_>) -> bool {
@@ -47,7 +56,10 @@ impl Plugin for VolumeRestrictions {
 
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
         match change {
-            Change::PodGone(_, gone) => case.pod.wants.claims.iter().any(|claim| uses(gone, &case.pod.namespace, &claim.name)),
+            Change::PodGone(_, gone) => {
+                compete(case.pod, gone) || case.pod.wants.claims.iter().any(|claim| uses(gone, &case.pod.namespace, &claim.name))
+            }
+            Change::Node(node) => self.filter(case).look(node).is_ok(),
             _ => true,
         }
     }
@@ -61,7 +73,7 @@ mod tests {
     use super::*;
     use crate::{
         framework::testing::{cluster, node, pod, refusal},
-        storage::{PodClaim, Stored},
+        storage::{Disk, PodClaim, Stored},
     };
 
     #[test]
@@ -82,5 +94,23 @@ mod tests {
             cluster.storage.claims.apply(Event::Apply(Stored(serde_json::from_value(claim).unwrap())));
             assert_eq!(refusal(PLUGIN, &claiming("p"), &cluster), wanted, "{mode}");
         }
+    }
+
+    #[test]
+    fn a_disk_has_one_writer_on_a_node() {
+        let disk = |name: &str, read_only: bool| {
+            let mut pod = pod(name);
+            pod.wants.disks = [Disk::PersistentDisk { name: "d".to_owned(), read_only }].into();
+            pod
+        };
+        for (mine, other, wanted) in [(false, false, NO_DISK), (false, true, NO_DISK), (true, true, "")] {
+            let cluster = cluster(node("n"), [disk("other", other)]);
+            assert_eq!(refusal(PLUGIN, &disk("p", mine), &cluster), wanted, "{mine} {other}");
+        }
+        let (free, busy) = (cluster(node("n"), [pod("other")]), cluster(node("n"), [disk("other", false)]));
+        assert_eq!(refusal(PLUGIN, &disk("p", false), &free), "");
+        let (waiting, gone) = (disk("p", false), disk("other", false));
+        let helped = |gone: &PodInfo| PLUGIN.helped_by(Case::new(&waiting, &busy), Change::PodGone(busy.nodes.node(0), gone));
+        assert!(helped(&gone) && !helped(&pod("another")));
     }
 }

@@ -149,7 +149,7 @@ node/k8s-node-3 uncordoned
 $ kubectl uncordon k8s-node-3
 node/k8s-node-3 already uncordoned
 
-$ kubectl describe node k8s-node-1
+$ kubectl describe node k8s-node-1 | sed '/^Events:/,$d'
 Name:               k8s-node-1
 Roles:              <none>
 Labels:             beta.kubernetes.io/arch=amd64
@@ -216,16 +216,18 @@ Allocated resources:
   ephemeral-storage  0 (0%)    0 (0%)
   hugepages-1Gi      0 (0%)    0 (0%)
   hugepages-2Mi      0 (0%)    0 (0%)
-Events:
-  Type    Reason                   Age   From             Message
+[since 1.32]
+
+$ kubectl describe node k8s-node-1 | sed '1,/^Events:/d' | sort
   ----    ------                   ----  ----             -------
-  Normal  RegisteredNode           69s   node-controller  Node k8s-node-1 event: Registered Node k8s-node-1 in Controller
-  Normal  Starting                 69s   kubelet          Starting kubelet.
-  Normal  NodeHasSufficientMemory  69s   kubelet          Node k8s-node-1 status is now: NodeHasSufficientMemory
-  Normal  NodeHasNoDiskPressure    69s   kubelet          Node k8s-node-1 status is now: NodeHasNoDiskPressure
-  Normal  NodeHasSufficientPID     69s   kubelet          Node k8s-node-1 status is now: NodeHasSufficientPID
-  Normal  NodeAllocatableEnforced  69s   kubelet          Updated Node Allocatable limit across pods
-  Normal  NodeReady                69s   kubelet          Node k8s-node-1 status is now: NodeReady
+  Normal  NodeAllocatableEnforced  11s   kubelet          Updated Node Allocatable limit across pods
+  Normal  NodeHasNoDiskPressure    11s   kubelet          Node k8s-node-1 status is now: NodeHasNoDiskPressure
+  Normal  NodeHasSufficientMemory  11s   kubelet          Node k8s-node-1 status is now: NodeHasSufficientMemory
+  Normal  NodeHasSufficientPID     11s   kubelet          Node k8s-node-1 status is now: NodeHasSufficientPID
+  Normal  NodeReady                11s   kubelet          Node k8s-node-1 status is now: NodeReady
+  Normal  RegisteredNode           11s   node-controller  Node k8s-node-1 event: Registered Node k8s-node-1 in Controller
+  Normal  Starting                 11s   kubelet          Starting kubelet.
+  Type    Reason                   Age   From             Message
 [since 1.32]
 
 # Pods that no node can take.

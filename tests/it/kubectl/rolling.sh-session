@@ -160,8 +160,8 @@ Events:
   Normal  Scheduled  1s    default-scheduler  Successfully assigned default/web-5fdd7476b6-72lm9 to k8s-node-1
   Normal  Pulling    1s    kubelet            Pulling image "nginx:1.7.9"
   Normal  Pulled     1s    kubelet            Successfully pulled image "nginx:1.7.9" in 207ms (207ms including waiting). Image size: 99164026 bytes.
-  Normal  Created    1s    kubelet            Created container: nginx
-  Normal  Started    1s    kubelet            Started container nginx
+  Normal  Created    1s    kubelet            Container created
+  Normal  Started    1s    kubelet            Container started
 [since 1.32]
 
 $ kubectl scale deploy web --replicas=5

@@ -5,6 +5,7 @@
 //!   Only a block marked `console kubectl` is played with the real one then too: it asks what `mini-ctl` cannot do yet.
 //! - The first command is `mini-ctl up` with its flags: so the cluster of the lab is brought up, but on a free port.
 //! - The current folder is a copy of the lab's.
+//! - Its `goals.yaml` is for `mini-ctl lab check`, which the README types where all goals are reached.
 //!
 //! To add a lab, write its folder, its name, with `_` for `-`, in the list below, and its line in `examples/labs/README.md`. What is printed can be
 //! left out at first: `UPDATE_EXPECT=1 cargo test -p mini-tests --test it -- labs::NAME` fills it in, and leaves the prose alone.
@@ -50,6 +51,20 @@ labs! {
     labels
     services
     autoscaling
+    imperative
+    architecture
+    namespaces
+    pod_phases
+    troubleshooting
+    init_containers
+    liveness
+    readiness
+    startup_probe
+    lifecycle_hooks
+    host_aliases
+    shared_pid
+    kube_proxy
+    ingress
 }
 
 /// The name of a lab's folder.
@@ -77,6 +92,9 @@ async fn play(lab: &Lab, client: Client, home: &Path, file: &Path) {
     // It prints what the newest kubectl prints.
     let ours = (r#"PATH="$HOME/as:$PATH""#, u32::MAX);
     world.alias("as/kubectl", "mini-ctl");
+    let name = home.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // Its README tells where the goals are reached; at the beginning they are not.
+    assert_eq!(world.ctl(&["lab", "check", &name]).code(), 1, "the goals of {name} are reached before anything was done");
     let mut terminal = Terminal::new(&world, folder);
     let mut shown = String::new();
     for part in &lab.parts {

@@ -7,6 +7,13 @@ use regex::Regex;
 
 /// What is masked, and what stands there instead; in this order.
 const MASKS: &[(&str, &str)] = &[
+    // What a client calls itself.
+    ("mini-ctl", "kubectl"),
+    // A kubectl that another one has started begins some complaints with a capital.
+    ("^! Error: ", "! error: "),
+    // Files that kubectl makes for a moment, and the folders of tests.
+    (r"/[\w./-]*/(LIVE|MERGED|kubectl-edit)-\d+", "<folder>/$1"),
+    (r"/[\w/-]*/\.tmp\w{6}\b", "<home>"),
     // Processes.
     (r"\(pid \d+\)", "(pid <pid>)"),
     // Moments: as JSON, in `describe`, and as Go prints them.
@@ -32,8 +39,6 @@ const MASKS: &[(&str, &str)] = &[
     (r"\b[\d.]+m?s \([\d.]+m?s including waiting\)", "<age>"),
     (r"\b([2-9]m([1-5]?\d)s|[2-9]m|1[01]\ds|\d{1,2}s|[1-9]\dm)\b", "<age>"),
     (r"<(age|invalid)>( ago)", "<age>$2"),
-    // Files that kubectl makes for a moment.
-    (r"/[\w./-]*/(LIVE|MERGED|kubectl-edit)-\d+", "<folder>/$1"),
     // From 1.34 on kubectl also tells where it deleted something.
     (r#"^([a-z.]+ "[^"]+" (force )?deleted) from \S+ namespace"#, "$1"),
 ];

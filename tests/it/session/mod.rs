@@ -10,7 +10,7 @@
 //! | `[eventually]` | the command is played again until it prints this |
 //! | `[since 1.27]` | an older kubectl plays it too, but says it in other words, which nobody compares |
 //!
-//! What chance decides is compared under [masks](mask). `UPDATE_EXPECT=1 cargo test -p mini-tests --test it -- kubectl` rewrites what
+//! What chance decides is compared under [masks](mask). `UPDATE_EXPECT=1 cargo test --workspace --test it -- kubectl` rewrites what
 //! has changed; whoever does that answers for every line that upstream would print it so.
 
 mod mask;

@@ -1,8 +1,10 @@
 //! A runtime for these tests: simulated containers in which a few commands run, in a network where a few ports answer.
 
 use std::{
+    ffi::OsString,
     io,
     net::SocketAddr,
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,12 +17,15 @@ use hyper::{Request, Response, StatusCode, body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use mini_daemon::tasks::detach;
+use mini_kubelet::network::Network;
 use mini_kubelet::runtime::{
     Container, ContainerRuntime, Hints, Image, Listing, LogOptions, LogStream, Now, Process, RuntimeError, StartRequest, Stream, Usage,
     simulated::Simulated,
 };
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, duplex, empty, sink},
+    process::Command,
     sync::watch,
 };
 
@@ -59,11 +64,44 @@ impl Drop for Life {
 pub(crate) struct Scripted {
     containers: Simulated,
     alive: Alive,
+    /// The file system of all containers.
+    root: TempDir,
 }
 
 impl Scripted {
     pub(crate) fn new(hints: Hints, now: Now, alive: Alive) -> Self {
-        Self { containers: Simulated::new(hints, now, Duration::ZERO, Duration::ZERO), alive }
+        // What listens is scripted: nobody is to be found in the network of the nodes.
+        let network = Network::new(Arc::default(), None);
+        Self {
+            containers: Simulated::new(hints, now, network, Duration::ZERO, Duration::ZERO),
+            alive,
+            root: TempDir::new().expect("a folder"),
+        }
+    }
+
+    /// The system's tar, in the containers' file system. It says what that of busybox says.
+    fn tar(&self, words: &[&str], life: Life) -> Process {
+        let root = self.root.path();
+        let (packs, says) = match words {
+            ["cf", "-", path] => {
+                (vec!["-C".into(), root.into(), "-cf".into(), "-".into(), path.trim_start_matches('/').into()], path.starts_with('/'))
+            }
+            [flags @ .., "-C", to] => {
+                let to = root.join(to.trim_start_matches('/'));
+                std::fs::create_dir_all(&to).expect("a folder");
+                (flags.iter().map(OsString::from).chain(["-C".into(), to.into()]).collect(), false)
+            }
+            _ => panic!("{words:?}"),
+        };
+        let mut tar = Command::new("tar");
+        let mut child = tar.args(packs).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("tar starts");
+        let said = if says { "tar: removing leading '/' from member names\n" } else { "" };
+        let (stdin, stdout, stderr) =
+            (child.stdin.take().expect("stdin"), child.stdout.take().expect("stdout"), child.stderr.take().expect("stderr"));
+        process(stdin, stdout, said.as_bytes().chain(stderr), async move {
+            let _life = life;
+            child.wait().await.ok().and_then(|status| status.code()).unwrap_or(-1)
+        })
     }
 }
 
@@ -111,6 +149,16 @@ impl ContainerRuntime for Scripted {
                 let complaint = io::Cursor::new(b"no\n".to_vec());
                 Ok(process(sink(), empty(), complaint, async move { code }.inspect(move |_| drop(life))))
             }
+            // Tells whether it has a terminal.
+            ["tty"] => {
+                let told = io::Cursor::new(format!("tty={tty}\n").into_bytes());
+                Ok(process(sink(), told, empty(), async { 0 }.inspect(move |_| drop(life))))
+            }
+            ["test", "-d", path] => {
+                let is = self.root.path().join(path.trim_start_matches('/')).is_dir();
+                Ok(process(sink(), empty(), empty(), async move { i32::from(!is) }.inspect(move |_| drop(life))))
+            }
+            ["tar", ref words @ ..] => Ok(self.tar(words, life)),
             // Tells how big its terminal is, whenever that changes.
             ["size"] => {
                 let (resize, mut sizes) = watch::channel(Default::default());

@@ -73,11 +73,11 @@ impl Asked<'_> {
 
 /// What one copy answers.
 async fn ask(copy: &Component, parts: &Parts, path: &str, body: Bytes) -> Result<Response<hyper::body::Incoming>, String> {
-    let mut sender = peer::dial(copy.address, PATIENCE).await?;
+    let mut sender = peer::dial(&*copy.address, PATIENCE).await?;
     let request = Request::builder().method(parts.method.clone()).uri(path).body(Body::from(body));
     let mut request = request.map_err(|error| error.to_string())?;
     *request.headers_mut() = headers(&parts.headers);
-    let host = copy.address.to_string().parse().map_err(|error| format!("{error}"))?;
+    let host = copy.address.parse().map_err(|error| format!("{error}"))?;
     request.headers_mut().insert(header::HOST, host);
     match tokio::time::timeout(THOUGHT, sender.send_request(request)).await {
         Ok(answer) => answer.map_err(|error| peer::words(&error)),

@@ -1,9 +1,11 @@
 //! The page of a ConfigMap.
 
-use super::{Describer, View, nothing_else, page::Page};
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use super::{Describer, View, events, nothing_else, page::Page};
 use crate::value::strings;
 
-pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "ConfigMap", related: nothing_else, render };
+pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "ConfigMap", related: nothing_else, events: events::own, render };
 
 fn render(view: &View<'_>, page: &mut Page) {
     page.identity(view.object);
@@ -14,16 +16,10 @@ fn render(view: &View<'_>, page: &mut Page) {
     }
     page.line(0, "\nBinaryData\n====");
     for (key, value) in strings(&view.object["binaryData"]) {
-        page.line(0, &format!("{key}: {} bytes", decoded_length(value)));
+        page.line(0, &format!("{key}: {} bytes", STANDARD.decode(value).unwrap_or_default().len()));
     }
     page.line(0, "");
     page.events(view.events, view.clock);
-}
-
-/// How many bytes a base64 text stands for.
-pub(super) fn decoded_length(base64: &str) -> usize {
-    let digits = base64.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=').count();
-    digits * 3 / 4
 }
 
 #[cfg(test)]
@@ -40,12 +36,5 @@ mod tests {
             described(&DESCRIBER, &map, Vec::new(), &[]),
             "Name:         conf\nNamespace:    default\nLabels:       <none>\nAnnotations:  <none>\n\nData\n====\na:\n----\nb\n\nc:\n----\nd\n\n\nBinaryData\n====\n\nEvents:  <none>\n"
         );
-    }
-
-    #[test]
-    fn base64_is_measured() {
-        for (text, length) in [("", 0), ("eA==", 1), ("eHk=", 2), ("eHl6", 3)] {
-            assert_eq!(decoded_length(text), length, "{text}");
-        }
     }
 }

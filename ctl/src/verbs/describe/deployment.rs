@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Describer, View,
-    page::{Page, is_controlled_by, selector, selector_query},
+    Describer, View, events,
+    page::{Page, is_controlled_by},
+    selector::query,
     template::pod_template,
 };
 use crate::{
@@ -12,14 +13,14 @@ use crate::{
     value::{int, map_mut, name, plain, text},
 };
 
-pub(super) const DESCRIBER: Describer = Describer { group: "apps", kind: "Deployment", related, render };
+pub(super) const DESCRIBER: Describer = Describer { group: "apps", kind: "Deployment", related, events: events::own, render };
 
 /// The label by which the ReplicaSets of a Deployment differ.
 const HASH: &str = "pod-template-hash";
 
 fn related(deployment: &Value) -> Vec<(&'static str, String)> {
     let namespace = escape(text(&deployment["metadata"]["namespace"]));
-    let labels = selector_query(&deployment["spec"]["selector"]);
+    let labels = query(&deployment["spec"]["selector"]);
     vec![("replicasets", with_query(&format!("/apis/apps/v1/namespaces/{namespace}/replicasets"), &[("labelSelector", &labels)]))]
 }
 
@@ -29,7 +30,7 @@ fn render(view: &View<'_>, page: &mut Page) {
     page.identity(deployment);
     page.field(0, "CreationTimestamp", view.clock.date(&deployment["metadata"]["creationTimestamp"]));
     page.labels_and_annotations(deployment);
-    page.field(0, "Selector", selector(&spec["selector"]));
+    page.field(0, "Selector", query(&spec["selector"]));
     page.field(
         0,
         "Replicas",

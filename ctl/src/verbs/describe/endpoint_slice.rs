@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::{
-    Describer, View, nothing_else,
-    page::{Page, ports},
+    Describer, View, events, nothing_else,
+    page::Page,
 };
-use crate::value::{list, plain, some_text, text};
+use crate::value::{int, list, plain, some_text, text};
 
-pub(super) const DESCRIBER: Describer = Describer { group: "discovery.k8s.io", kind: "EndpointSlice", related: nothing_else, render };
+pub(super) const DESCRIBER: Describer = Describer { group: "discovery.k8s.io", kind: "EndpointSlice", related: nothing_else, events: events::own, render };
 
 fn render(view: &View<'_>, page: &mut Page) {
     let slice = view.object;
@@ -19,7 +19,13 @@ fn render(view: &View<'_>, page: &mut Page) {
         page.line(0, "Ports: <unset>");
     } else {
         page.line(0, "Ports:");
-        ports(page, 1, &slice["ports"]);
+        page.line(1, "Name\tPort\tProtocol");
+        page.line(1, "----\t----\t--------");
+        for port in list(&slice["ports"]) {
+            let name = some_text(&port["name"]).unwrap_or("<unset>");
+            let number = if port["port"].is_null() { "<unset>".to_owned() } else { plain(&port["port"]) };
+            page.line(1, &format!("{name}\t{number}\t{}", text(&port["protocol"])));
+        }
     }
     if list(&slice["endpoints"]).is_empty() {
         page.line(0, "Endpoints: <none>");
@@ -36,7 +42,7 @@ fn endpoint(page: &mut Page, endpoint: &Value) {
     let ready = &endpoint["conditions"]["ready"];
     page.line(2, "Conditions:");
     page.field(3, "Ready", if ready.is_boolean() { plain(ready) } else { "<unset>".to_owned() });
-    let or_unset = |field: &str| some_text(&endpoint[field]).unwrap_or("<unset>");
+    let or_unset = |field: &str| endpoint[field].as_str().unwrap_or("<unset>");
     page.field(2, "Hostname", or_unset("hostname"));
     let target = &endpoint["targetRef"];
     if target.is_object() {
@@ -44,6 +50,44 @@ fn endpoint(page: &mut Page, endpoint: &Value) {
     }
     page.field(2, "NodeName", or_unset("nodeName"));
     page.field(2, "Zone", or_unset("zone"));
+}
+
+/// How many endpoints are named before they are only counted.
+const NAMED: usize = 3;
+
+/// The first ready addresses with the port of that name, and how many more there are.
+pub(super) fn addresses(slices: &[&Value], port_name: &str) -> String {
+    let (mut named, mut count, mut more) = (Vec::new(), 0, false);
+    for slice in slices {
+        let ports: Vec<Option<i64>> = match list(&slice["ports"]) {
+            [] => vec![None],
+            ports => ports.iter().filter(|port| text(&port["name"]) == port_name).map(|port| Some(int(&port["port"]))).collect(),
+        };
+        for port in ports {
+            for endpoint in list(&slice["endpoints"]) {
+                // Whatever comes after those that are named makes kubectl count, ready or not.
+                more |= named.len() == NAMED;
+                let Some(address) = list(&endpoint["addresses"]).first().map(text) else { continue };
+                if endpoint["conditions"]["ready"] == false {
+                    continue;
+                }
+                count += 1;
+                if !more {
+                    named.push(match port {
+                        None => address.to_owned(),
+                        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
+                        Some(port) => format!("{address}:{port}"),
+                    });
+                }
+            }
+        }
+    }
+    match named.join(",") {
+        // No slice at all and slices without a ready address look different in kubectl, and do so here.
+        _ if slices.is_empty() => "<none>".to_owned(),
+        named if more => format!("{named} + {} more...", count - NAMED),
+        named => named,
+    }
 }
 
 #[cfg(test)]
@@ -83,5 +127,25 @@ Events:         <none>
         );
         let empty = described(&DESCRIBER, &json!({"metadata": {"name": "a"}, "addressType": "IPv4"}), Vec::new(), &[]);
         assert!(empty.ends_with("Ports: <unset>\nEndpoints: <none>\nEvents:  <none>\n"), "{empty}");
+    }
+
+    #[test]
+    fn three_addresses_are_named() {
+        let slice = |ready: &[bool]| {
+            let endpoints: Vec<Value> =
+                ready.iter().enumerate().map(|(at, ready)| json!({"addresses": [format!("10.0.0.{at}")], "conditions": {"ready": ready}})).collect();
+            json!({"ports": [{"name": "a", "port": 1}], "endpoints": endpoints})
+        };
+        for (ready, shown) in [
+            (&[false][..], ""),
+            (&[true, false, true], "10.0.0.0:1,10.0.0.2:1"),
+            (&[true; 5], "10.0.0.0:1,10.0.0.1:1,10.0.0.2:1 + 2 more..."),
+            (&[true, true, true, false], "10.0.0.0:1,10.0.0.1:1,10.0.0.2:1 + 0 more..."),
+        ] {
+            assert_eq!(addresses(&[&slice(ready)], "a"), shown);
+        }
+        assert_eq!(addresses(&[], ""), "<none>");
+        assert_eq!(addresses(&[&slice(&[true])], "b"), "");
+        assert_eq!(addresses(&[&json!({"ports": [{"name": "a", "port": 1}], "endpoints": [{"addresses": ["fd00::1"]}]})], "a"), "[fd00::1]:1");
     }
 }

@@ -1,12 +1,12 @@
 //! The page of Endpoints.
 
 use super::{
-    Describer, View, nothing_else,
-    page::{Page, ports},
+    Describer, View, events, nothing_else,
+    page::Page,
 };
-use crate::value::{list, text};
+use crate::value::{int, list, some_text, text};
 
-pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Endpoints", related: nothing_else, render };
+pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Endpoints", related: nothing_else, events: events::own, render };
 
 fn render(view: &View<'_>, page: &mut Page) {
     page.identity(view.object);
@@ -19,7 +19,12 @@ fn render(view: &View<'_>, page: &mut Page) {
         }
         if !list(&subset["ports"]).is_empty() {
             page.line(1, "Ports:");
-            ports(page, 2, &subset["ports"]);
+            page.line(2, "Name\tPort\tProtocol");
+            page.line(2, "----\t----\t--------");
+            for port in list(&subset["ports"]) {
+                let name = some_text(&port["name"]).unwrap_or("<unset>");
+                page.line(2, &format!("{name}\t{}\t{}", int(&port["port"]), text(&port["protocol"])));
+            }
         }
         page.line(0, "");
     }

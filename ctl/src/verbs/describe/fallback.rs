@@ -2,19 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use super::{Describer, View, nothing_else, page::Page};
-use crate::value::{plain, text};
+use super::{Describer, View, events, nothing_else, page::Page};
+use crate::value::plain;
 
-pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "", related: nothing_else, render };
+pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "", related: nothing_else, events: events::own, render };
 
 /// What has been shown already, or is of no use to a reader.
 const SKIPPED: [&str; 5] = [".metadata.managedFields", ".metadata.name", ".metadata.namespace", ".metadata.labels", ".metadata.annotations"];
 const ACRONYMS: [&str; 5] = ["API", "URL", "UID", "OSB", "GUID"];
 
 fn render(view: &View<'_>, page: &mut Page) {
-    let metadata = &view.object["metadata"];
-    page.field(0, "Name", text(&metadata["name"]));
-    page.field(0, "Namespace", text(&metadata["namespace"]));
+    page.identity(view.object);
     page.labels_and_annotations(view.object);
     if let Some(fields) = view.object.as_object() {
         content(page, 0, fields, "");

@@ -1,16 +1,19 @@
 //! The page of a Namespace, with its quotas and limit ranges.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
-use super::{Describer, View, page::Page};
+use super::{
+    Describer, View, events,
+    limit_range::limits,
+    page::{Page, quantity},
+    resource_quota::scopes,
+};
 use crate::{
     server::escape,
-    value::{list, name, some_text, strings, text},
+    value::{list, name, text},
 };
 
-pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Namespace", related, render };
+pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Namespace", related, events: events::none, render };
 
 fn related(namespace: &Value) -> Vec<(&'static str, String)> {
     let base = format!("/api/v1/namespaces/{}", escape(name(namespace)));
@@ -22,15 +25,9 @@ fn render(view: &View<'_>, page: &mut Page) {
     page.field(0, "Name", name(namespace));
     page.labels_and_annotations(namespace);
     page.field(0, "Status", text(&namespace["status"]["phase"]));
-    let conditions = list(&namespace["status"]["conditions"]);
-    if !conditions.is_empty() {
-        page.line(0, "Conditions:\n  Type\tStatus\tLastTransitionTime\tReason\tMessage");
-        page.line(1, "----\t------\t------------------\t------\t-------");
-        for condition in conditions {
-            let field = |name: &str| text(&condition[name]);
-            let changed = view.clock.date(&condition["lastTransitionTime"]);
-            page.line(1, &format!("{}\t{}\t{changed}\t{}\t{}", field("type"), field("status"), field("reason"), field("message")));
-        }
+    let conditions = &namespace["status"]["conditions"];
+    if !list(conditions).is_empty() {
+        page.changed_conditions(conditions, view.clock);
     }
     // A server without these kinds has nothing to say about them.
     if let Some(quotas) = view.objects("quotas") {
@@ -39,7 +36,7 @@ fn render(view: &View<'_>, page: &mut Page) {
     }
     if let Some(ranges) = view.objects("limits") {
         page.line(0, "");
-        limits(page, ranges);
+        self::ranges(page, ranges);
     }
 }
 
@@ -48,18 +45,22 @@ fn quotas(page: &mut Page, quotas: &[Value]) {
         page.line(0, "No resource quota.");
         return;
     }
+    let mut sorted: Vec<&Value> = quotas.iter().collect();
+    sorted.sort_by_key(|quota| name(quota));
     page.line(0, "Resource Quotas");
-    for quota in quotas {
+    for quota in sorted {
         page.field(1, "Name", name(quota));
+        scopes(page, 1, &quota["spec"]["scopes"], "* ");
         page.line(1, "Resource\tUsed\tHard");
         page.line(1, "--------\t---\t---");
-        for (resource, hard) in strings(&quota["status"]["hard"]) {
-            page.line(1, &format!("{resource}\t{}\t{hard}", text(&quota["status"]["used"][resource])));
+        let status = &quota["status"];
+        for (resource, hard) in status["hard"].as_object().into_iter().flatten() {
+            page.line(1, &format!("{resource}\t{}\t{}", quantity(&status["used"][resource]), quantity(hard)));
         }
     }
 }
 
-fn limits(page: &mut Page, ranges: &[Value]) {
+fn ranges(page: &mut Page, ranges: &[Value]) {
     if ranges.is_empty() {
         page.line(0, "No LimitRange resource.");
         return;
@@ -67,14 +68,7 @@ fn limits(page: &mut Page, ranges: &[Value]) {
     page.line(0, "Resource Limits");
     page.line(0, " Type\tResource\tMin\tMax\tDefault Request\tDefault Limit\tMax Limit/Request Ratio");
     page.line(0, " ----\t--------\t---\t---\t---------------\t-------------\t-----------------------");
-    const COLUMNS: [&str; 5] = ["min", "max", "defaultRequest", "default", "maxLimitRequestRatio"];
-    for limit in ranges.iter().flat_map(|range| list(&range["spec"]["limits"])) {
-        let resources: BTreeSet<&str> = COLUMNS.iter().flat_map(|column| strings(&limit[*column])).map(|(resource, _)| resource).collect();
-        for resource in resources {
-            let cells: Vec<&str> = COLUMNS.iter().map(|column| some_text(&limit[*column][resource]).unwrap_or("-")).collect();
-            page.line(0, &format!(" {}\t{resource}\t{}", text(&limit["type"]), cells.join("\t")));
-        }
-    }
+    ranges.iter().for_each(|range| limits(page, range, " "));
 }
 
 #[cfg(test)]

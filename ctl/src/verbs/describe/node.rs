@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use mini_api::quantity::Quantity;
 use serde_json::Value;
 
-use super::{Describer, View, page::Page};
+use super::{
+    Describer, View, events,
+    page::{Page, joined, quantity},
+};
 use crate::{
     server::{escape, with_query},
     value::{list, name, namespace, some_text, strings, text},
 };
 
-pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Node", related, render };
+pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Node", related, events: about, render };
 
 const ROLE_LABEL: &str = "node-role.kubernetes.io/";
 /// The resources every page shows, and in this order; others follow if they are allocatable.
@@ -28,6 +31,11 @@ const SYSTEM_INFO: [(&str, &str); 10] = [
     ("Kubelet Version", "kubeletVersion"),
     ("Kube-Proxy Version", "kubeProxyVersion"),
 ];
+
+/// Kubelets write events about a node before they know its UID, and put the name there.
+fn about(node: &Value) -> Vec<String> {
+    [text(&node["metadata"]["uid"]), name(node)].map(|uid| events::involved(node, Some("Node"), uid)).into()
+}
 
 type Amounts = BTreeMap<String, Quantity>;
 
@@ -47,7 +55,7 @@ fn render(view: &View<'_>, page: &mut Page) {
     page.field(0, "Roles", roles(node));
     page.labels_and_annotations(node);
     page.field(0, "CreationTimestamp", view.clock.date(&node["metadata"]["creationTimestamp"]));
-    page.column("Taints", taints(&spec["taints"]).into_iter());
+    page.column(0, "Taints", taints(&spec["taints"]));
     page.field(0, "Unschedulable", (spec["unschedulable"] == true).to_string());
     lease(view, page);
     conditions(view, page);
@@ -56,9 +64,10 @@ fn render(view: &View<'_>, page: &mut Page) {
         page.field(1, text(&address["type"]), text(&address["address"]));
     }
     for (title, field) in [("Capacity", "capacity"), ("Allocatable", "allocatable")] {
-        if strings(&status[field]).next().is_some() {
+        let mut amounts = status[field].as_object().into_iter().flatten().peekable();
+        if amounts.peek().is_some() {
             page.line(0, &format!("{title}:"));
-            strings(&status[field]).for_each(|(resource, amount)| page.field(1, resource, amount));
+            amounts.for_each(|(resource, amount)| page.field(1, resource, quantity(amount)));
         }
     }
     page.line(0, "System Info:");
@@ -67,7 +76,7 @@ fn render(view: &View<'_>, page: &mut Page) {
     }
     page.optional(0, "PodCIDR", &spec["podCIDR"]);
     if !list(&spec["podCIDRs"]).is_empty() {
-        page.field(0, "PodCIDRs", list(&spec["podCIDRs"]).iter().map(text).collect::<Vec<_>>().join(","));
+        page.field(0, "PodCIDRs", joined(&spec["podCIDRs"], ","));
     }
     page.optional(0, "ProviderID", &spec["providerID"]);
     match view.objects("pods") {

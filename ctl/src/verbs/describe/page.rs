@@ -1,41 +1,61 @@
-//! The parts that many pages share: labels, annotations, times, taints and tolerations, conditions, events. Every line is
-//! kubectl's, spaces at the end of lines included.
+//! A description in the making, and the parts that many pages share: labels, annotations, times, taints and tolerations,
+//! conditions. Every line is kubectl's, spaces at the end of lines included.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
+use mini_api::quantity::Quantity;
 use serde_json::Value;
 
-use super::Clock;
 use crate::{
     patch::LAST_APPLIED,
     print::TabWriter,
-    value::{int, list, some_text, strings, text},
+    value::{list, plain, some_text, strings, text},
 };
 
-/// Longer annotations get lines of their own, and are cut.
-const LONGEST_ANNOTATION: usize = 140;
+/// Longer annotations get lines of their own, and are cut; so are other long entries.
+pub(super) const LONGEST: usize = 140;
 
-/// A description in the making.
+/// A description in the making. Text is written piece by piece; a piece begins with two spaces for each level it is written at.
 pub(super) struct Page {
     writer: TabWriter,
+    /// What was written since columns last ended.
+    text: String,
+    /// How many levels deeper everything stands at present.
+    nest: usize,
 }
 
 impl Default for Page {
     fn default() -> Self {
-        Self { writer: TabWriter::page() }
+        Self { writer: TabWriter::page(), text: String::new(), nest: 0 }
     }
 }
 
 impl Page {
     /// The text.
     pub(super) fn finish(mut self) -> String {
+        self.flush();
         self.writer.take()
     }
 
-    /// One line; tabs separate columns.
+    /// The text with its tabs, not laid out.
+    pub(super) fn raw(self) -> String {
+        self.text
+    }
+
+    /// A piece of text; tabs separate columns. Only its beginning is indented, whatever it holds.
+    pub(super) fn put(&mut self, level: usize, text: &str) {
+        self.text.extend(std::iter::repeat_n("  ", level + self.nest));
+        // What would move the cursor of a terminal, or change its colours, is shown instead.
+        self.text.push_str(&text.replace('\x1b', "^[").replace('\r', "\\r"));
+    }
+
+    /// A piece of text that ends the line.
     pub(super) fn line(&mut self, level: usize, text: &str) {
-        for line in text.split('\n') {
-            self.writer.line(&format!("{}{line}", "  ".repeat(level)));
-        }
+        self.put(level, &format!("{text}\n"));
+    }
+
+    /// A piece of text that ends a line begun before. It is not indented, except in a nested part.
+    pub(super) fn end(&mut self, text: &str) {
+        self.line(0, text);
     }
 
     /// `Name:  value`.
@@ -50,15 +70,24 @@ impl Page {
         }
     }
 
+    /// Writes a part that stands deeper than the rest: every piece of it, those in the middle of a line too.
+    pub(super) fn nested(&mut self, levels: usize, part: impl FnOnce(&mut Self)) {
+        self.nest += levels;
+        part(self);
+        self.nest -= levels;
+    }
+
     /// Ends all columns.
     pub(super) fn flush(&mut self) {
+        let text = std::mem::take(&mut self.text);
+        text.lines().for_each(|line| self.writer.line(line));
         self.writer.flush();
     }
 
-    /// Name, and namespace if there is one.
+    /// Name and namespace.
     pub(super) fn identity(&mut self, object: &Value) {
         self.field(0, "Name", text(&object["metadata"]["name"]));
-        self.optional(0, "Namespace", &object["metadata"]["namespace"]);
+        self.field(0, "Namespace", text(&object["metadata"]["namespace"]));
     }
 
     /// Labels and annotations.
@@ -69,41 +98,52 @@ impl Page {
 
     /// A map, one entry a line: `key=value`.
     pub(super) fn labels(&mut self, title: &str, labels: &Value) {
-        self.column(title, strings(labels).map(|(key, value)| format!("{key}={value}")));
+        self.column(0, title, strings(labels).map(|(key, value)| format!("{key}={value}")));
     }
 
     /// Lines of which the first stands beside the title and the others under the first.
-    pub(super) fn column(&mut self, title: &str, lines: impl Iterator<Item = String>) {
+    pub(super) fn column(&mut self, level: usize, title: &str, lines: impl IntoIterator<Item = String>) {
+        self.put(level, &format!("{title}:\t"));
         let mut any = false;
         for line in lines {
-            self.line(0, &if any { format!("\t{line}") } else { format!("{title}:\t{line}") });
+            if any {
+                self.put(0, "\t");
+            }
+            self.line(0, &line);
             any = true;
         }
         if !any {
-            self.field(0, title, "<none>");
+            self.end("<none>");
         }
     }
 
     /// Annotations, one a line, without the one that `apply` keeps its notes in.
     pub(super) fn annotations(&mut self, title: &str, annotations: &Value) {
-        let mut lines = Vec::new();
+        self.put(0, &format!("{title}:\t"));
+        let mut any = false;
         for (key, value) in strings(annotations).filter(|(key, _)| *key != LAST_APPLIED) {
+            if any {
+                self.put(0, "\t");
+            }
+            any = true;
             let value = value.strip_suffix('\n').unwrap_or(value);
-            if key.len() + value.len() + 2 > LONGEST_ANNOTATION || value.contains('\n') {
-                lines.push(format!("{key}:"));
-                lines.extend(value.split('\n').map(|line| format!("  {}", shorten(line, LONGEST_ANNOTATION - 2))));
+            if key.len() + value.len() + 2 > LONGEST || value.contains('\n') {
+                self.line(0, &format!("{key}:"));
+                value.split('\n').for_each(|line| self.line(0, &format!("\t  {}", shorten(line, LONGEST - 2))));
             } else {
-                lines.push(format!("{key}: {value}"));
+                self.line(0, &format!("{key}: {value}"));
             }
         }
-        self.column(title, lines.into_iter());
+        if !any {
+            self.end("<none>");
+        }
     }
 
     /// Tolerations, sorted by key.
     pub(super) fn tolerations(&mut self, title: &str, tolerations: &Value) {
         let mut sorted: Vec<&Value> = list(tolerations).iter().collect();
         sorted.sort_by_key(|toleration| text(&toleration["key"]));
-        self.column(title, sorted.into_iter().map(toleration));
+        self.column(0, title, sorted.into_iter().map(toleration));
     }
 
     /// Conditions with type, status and reason.
@@ -118,24 +158,23 @@ impl Page {
         }
     }
 
-    /// Events, the oldest first. Nothing at all if they could not be read.
-    pub(super) fn events(&mut self, events: Option<&[Value]>, clock: &Clock) {
-        let Some(events) = events else { return };
-        if events.is_empty() {
-            self.field(0, "Events", "<none>");
-            return;
-        }
-        let mut sorted: Vec<&Value> = events.iter().collect();
-        sorted.sort_by_key(|event| time(&event["lastTimestamp"]));
-        self.flush();
-        self.line(0, "Events:\n  Type\tReason\tAge\tFrom\tMessage");
-        self.line(1, "----\t------\t----\t----\t-------");
-        for event in sorted {
-            let source = some_text(&event["source"]["component"]).unwrap_or_else(|| text(&event["reportingComponent"]));
-            let (kind, reason, message) = (text(&event["type"]), text(&event["reason"]), text(&event["message"]).trim());
-            self.line(1, &format!("{kind}\t{reason}\t{}\t{source}\t{message}", clock.how_often(event)));
+    /// Conditions with when they last changed, and why.
+    pub(super) fn changed_conditions(&mut self, conditions: &Value, clock: &Clock) {
+        self.line(0, "Conditions:");
+        self.line(1, "Type\tStatus\tLastTransitionTime\tReason\tMessage");
+        self.line(1, "----\t------\t------------------\t------\t-------");
+        for condition in list(conditions) {
+            let field = |name: &str| text(&condition[name]);
+            let changed = clock.date(&condition["lastTransitionTime"]);
+            self.line(1, &format!("{}\t{}\t{changed}\t{}\t{}", field("type"), field("status"), field("reason"), field("message")));
         }
     }
+}
+
+/// Now, and where the user lives.
+pub(super) struct Clock {
+    pub(super) now: Timestamp,
+    pub(super) zone: TimeZone,
 }
 
 impl Clock {
@@ -147,6 +186,14 @@ impl Clock {
         }
     }
 
+    /// A time as `2026-11-20 22:39:37 +0000 UTC`.
+    pub(super) fn plain_date(&self, value: &Value) -> String {
+        match time(value) {
+            Some(time) => time.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string(),
+            None => "0001-01-01 00:00:00 +0000 UTC".to_owned(),
+        }
+    }
+
     /// How long ago that was, in few letters.
     pub(super) fn ago(&self, value: &Value) -> String {
         match time(value) {
@@ -154,23 +201,38 @@ impl Clock {
             None => "<unknown>".to_owned(),
         }
     }
+}
 
-    /// When an event happened, or how often since when.
-    fn how_often(&self, event: &Value) -> String {
-        let first = if event["eventTime"].is_string() { self.ago(&event["eventTime"]) } else { self.ago(&event["firstTimestamp"]) };
-        if event["series"].is_object() {
-            let series = &event["series"];
-            return format!("{} (x{} over {first})", self.ago(&series["lastObservedTime"]), int(&series["count"]));
-        }
-        match int(&event["count"]) {
-            count @ 2.. => format!("{} (x{count} over {first})", self.ago(&event["lastTimestamp"])),
-            _ => first,
-        }
+pub(super) fn time(value: &Value) -> Option<Timestamp> {
+    value.as_str()?.parse().ok()
+}
+
+/// A quantity in its canonical form; nothing is `0`.
+pub(super) fn quantity(value: &Value) -> String {
+    Quantity::parse(&plain(value)).unwrap_or_default().to_string()
+}
+
+/// `True`, `False`, or that nobody said.
+pub(super) fn truth(value: &Value) -> &'static str {
+    match value.as_bool() {
+        Some(true) => "True",
+        Some(false) => "False",
+        None => "<unset>",
     }
 }
 
-fn time(value: &Value) -> Option<Timestamp> {
-    value.as_str()?.parse().ok()
+/// The texts of a list as Go prints them: `[a b]`.
+pub(super) fn go_list(value: &Value) -> String {
+    format!("[{}]", joined(value, " "))
+}
+
+/// The texts of a list.
+pub(super) fn joined(value: &Value, separator: &str) -> String {
+    list(value).iter().map(text).collect::<Vec<_>>().join(separator)
+}
+
+pub(super) fn none_if_empty(text: String) -> String {
+    if text.is_empty() { "<none>".to_owned() } else { text }
 }
 
 /// `key=value:Effect op=Exists for 300s`.
@@ -193,47 +255,12 @@ fn toleration(toleration: &Value) -> String {
 }
 
 /// At most `length` bytes of the text, then dots.
-fn shorten(text: &str, length: usize) -> String {
+pub(super) fn shorten(text: &str, length: usize) -> String {
     if text.len() <= length {
         return text.to_owned();
     }
     let end = (0..=length).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     format!("{}...", &text[..end])
-}
-
-/// The ports of endpoints, as a table.
-pub(super) fn ports(page: &mut Page, level: usize, ports: &Value) {
-    page.line(level, "Name\tPort\tProtocol");
-    page.line(level, "----\t----\t--------");
-    for port in list(ports) {
-        let name = some_text(&port["name"]).unwrap_or("<unset>");
-        page.line(level, &format!("{name}\t{}\t{}", int(&port["port"]), text(&port["protocol"])));
-    }
-}
-
-/// A label selector as kubectl writes it: `app=web,tier in (a,b)`; `<none>` if it selects by nothing.
-pub(super) fn selector(selector: &Value) -> String {
-    let mut parts: Vec<String> = strings(&selector["matchLabels"]).map(|(key, value)| format!("{key}={value}")).collect();
-    for requirement in list(&selector["matchExpressions"]) {
-        let key = text(&requirement["key"]);
-        let mut values: Vec<&str> = list(&requirement["values"]).iter().map(text).collect();
-        values.sort_unstable();
-        let values = values.join(",");
-        parts.push(match text(&requirement["operator"]) {
-            "In" => format!("{key} in ({values})"),
-            "NotIn" => format!("{key} notin ({values})"),
-            "DoesNotExist" => format!("!{key}"),
-            _ => key.to_owned(),
-        });
-    }
-    parts.sort();
-    if parts.is_empty() { "<none>".to_owned() } else { parts.join(",") }
-}
-
-/// The query for the objects that a label selector selects; the same text as [`selector`], but empty for nothing.
-pub(super) fn selector_query(value: &Value) -> String {
-    let text = selector(value);
-    if text == "<none>" { String::new() } else { text }
 }
 
 /// `Kind/name` of the controller that owns the object.
@@ -250,41 +277,34 @@ pub(super) fn is_controlled_by(object: &Value, uid: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::tz::TimeZone;
     use serde_json::json;
-
-    fn clock() -> Clock {
-        Clock { now: "2026-11-20T22:40:00Z".parse().unwrap(), zone: TimeZone::UTC }
-    }
-
-    #[test]
-    fn events_are_counted_and_sorted() {
-        let event = |reason: &str, last: &str, count: i64| {
-            json!({"type": "Normal", "reason": reason, "message": " m\n", "count": count, "source": {"component": "c"},
-                "firstTimestamp": "2026-11-20T22:39:00Z", "lastTimestamp": last})
-        };
-        let mut page = Page::default();
-        page.field(0, "A very long title indeed", "x");
-        page.events(Some(&[event("B", "2026-11-20T22:39:50Z", 3), event("A", "2026-11-20T22:39:10Z", 1)]), &clock());
-        assert_eq!(
-            page.finish(),
-            "A very long title indeed:  x\nEvents:\n  Type    Reason  Age                From  Message\n  ----    ------  ----               ----  -------\n\
-             \x20 Normal  A       60s                c     m\n  Normal  B       10s (x3 over 60s)  c     m\n"
-        );
-    }
-
-    #[test]
-    fn events_of_the_newer_kind() {
-        let event = json!({"eventTime": "2026-11-20T22:39:00.000000Z", "firstTimestamp": null, "series": {"count": 4, "lastObservedTime": "2026-11-20T22:39:55.000000Z"}});
-        assert_eq!(clock().how_often(&event), "5s (x4 over 60s)");
-    }
 
     #[test]
     fn long_annotations_get_lines_of_their_own() {
         let mut page = Page::default();
         page.annotations("Annotations", &json!({"a": "x\ny\n", "b": "z", "l": "w".repeat(150), LAST_APPLIED: "{}"}));
         let cut = format!("{}...", "w".repeat(138));
-        assert_eq!(page.finish(), format!("Annotations:  a:\n                x\n                y\n              b: z\n              l:\n                {cut}\n"));
+        assert_eq!(
+            page.finish(),
+            format!("Annotations:  a:\n                x\n                y\n              b: z\n              l:\n                {cut}\n")
+        );
+    }
+
+    #[test]
+    fn every_piece_of_a_nested_part_is_indented() {
+        let mut page = Page::default();
+        page.nested(2, |page| {
+            page.labels("Labels", &json!({"a": "b", "c": "d"}));
+            page.annotations("Annotations", &json!({}));
+        });
+        assert_eq!(page.finish(), "    Labels:           a=b\n                      c=d\n    Annotations:      <none>\n");
+    }
+
+    #[test]
+    fn only_the_beginning_of_a_piece_is_indented_and_nothing_reaches_the_terminal_raw() {
+        let mut page = Page::default();
+        page.line(1, "a\nb\x1b[31m\r");
+        assert_eq!(page.finish(), "  a\nb^[[31m\\r\n");
     }
 
     #[test]
@@ -293,15 +313,18 @@ mod tests {
             (json!({"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}), "k:NoExecute op=Exists for 300s"),
             (json!({"key": "k", "value": "v", "effect": "NoSchedule"}), "k=v:NoSchedule"),
             (json!({"operator": "Exists"}), "op=Exists"),
+            (json!({"operator": "Exists", "effect": "NoExecute"}), ":NoExecute op=Exists"),
         ] {
             assert_eq!(toleration(&value), line);
         }
     }
 
     #[test]
-    fn selectors_are_sorted() {
-        let value = json!({"matchLabels": {"b": "1"}, "matchExpressions": [{"key": "a", "operator": "In", "values": ["y", "x"]}]});
-        assert_eq!(selector(&value), "a in (x,y),b=1");
-        assert_eq!(selector(&json!({})), "<none>");
+    fn values_read_as_go_prints_them() {
+        assert_eq!(quantity(&json!("0.5Gi")), "512Mi");
+        assert_eq!(quantity(&Value::Null), "0");
+        assert_eq!((truth(&json!(true)), truth(&json!(false)), truth(&Value::Null)), ("True", "False", "<unset>"));
+        assert_eq!(go_list(&json!(["a", "b"])), "[a b]");
+        assert_eq!(go_list(&Value::Null), "[]");
     }
 }

@@ -3,22 +3,31 @@
 use serde_json::Value;
 
 use super::{
-    Describer, View, nothing_else,
+    Describer, View,
+    containers::{Containers, containers, seccomp},
+    events, nothing_else,
     page::{Page, controller},
-    template::{Containers, containers, spread_constraints, volumes},
+    template::spread_constraints,
+    volumes::volumes,
 };
 use crate::value::{int, list, some_text, text};
 
-pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Pod", related: nothing_else, render };
+pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Pod", related: nothing_else, events: about, render };
+
+/// What says that a pod is the mirror of one that the kubelet runs on its own account: events name that one.
+const MIRROR: &str = "kubernetes.io/config.mirror";
+
+fn about(pod: &Value) -> Vec<String> {
+    let uid = some_text(&pod["metadata"]["annotations"][MIRROR]).unwrap_or_else(|| text(&pod["metadata"]["uid"]));
+    vec![events::involved(pod, None, uid)]
+}
 
 fn render(view: &View<'_>, page: &mut Page) {
     let pod = view.object;
     let (spec, status) = (&pod["spec"], &pod["status"]);
     head(view, page);
     phase(view, page);
-    let seccomp = &spec["securityContext"]["seccompProfile"];
-    page.optional(0, "SeccompProfile", &seccomp["type"]);
-    page.optional(0, "LocalhostProfile", &seccomp["localhostProfile"]);
+    seccomp(page, &spec["securityContext"]["seccompProfile"], (0, 0));
     page.field(0, "IP", text(&status["podIP"]));
     addresses(page, &status["podIPs"]);
     if let Some(controller) = controller(pod) {

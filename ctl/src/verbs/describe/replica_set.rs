@@ -3,21 +3,18 @@
 use serde_json::Value;
 
 use super::{
-    Describer, View,
-    page::{Page, controller, is_controlled_by, selector, selector_query},
+    Describer, View, events,
+    page::{Page, controller},
+    pods_status,
+    selector::{query, selector},
     template::pod_template,
 };
-use crate::{
-    server::{escape, with_query},
-    value::{int, text},
-};
+use crate::value::int;
 
-pub(super) const DESCRIBER: Describer = Describer { group: "apps", kind: "ReplicaSet", related, render };
+pub(super) const DESCRIBER: Describer = Describer { group: "apps", kind: "ReplicaSet", related, events: events::own, render };
 
 fn related(set: &Value) -> Vec<(&'static str, String)> {
-    let namespace = escape(text(&set["metadata"]["namespace"]));
-    let labels = selector_query(&set["spec"]["selector"]);
-    vec![("pods", with_query(&format!("/api/v1/namespaces/{namespace}/pods"), &[("labelSelector", &labels)]))]
+    pods_status::related(set, &query(&set["spec"]["selector"]))
 }
 
 fn render(view: &View<'_>, page: &mut Page) {
@@ -29,20 +26,10 @@ fn render(view: &View<'_>, page: &mut Page) {
         page.field(0, "Controlled By", controller);
     }
     page.field(0, "Replicas", format!("{} current / {} desired", int(&set["status"]["replicas"]), int(&set["spec"]["replicas"])));
-    match view.answer("pods") {
-        Some(Err(error)) => page.field(0, "Pods Status", format!("error in fetching pods: {error}")),
-        _ => page.field(0, "Pods Status", pods_status(set, view.objects("pods").unwrap_or_default())),
-    }
+    pods_status::show(view, page);
     pod_template(page, &set["spec"]["template"], view.clock);
     page.conditions(&set["status"]["conditions"]);
     page.events(view.events, view.clock);
-}
-
-/// How many of its pods are in which phase.
-fn pods_status(set: &Value, pods: &[Value]) -> String {
-    let own = || pods.iter().filter(|pod| is_controlled_by(pod, &set["metadata"]["uid"]));
-    let count = |phase: &str| own().filter(|pod| text(&pod["status"]["phase"]) == phase).count();
-    format!("{} Running / {} Waiting / {} Succeeded / {} Failed", count("Running"), count("Pending"), count("Succeeded"), count("Failed"))
 }
 
 #[cfg(test)]

@@ -2,16 +2,19 @@
 
 use serde_json::Value;
 
-use super::{Describer, View, page::Page};
+use super::{
+    Describer, View,
+    endpoint_slice::addresses,
+    events,
+    page::{Page, joined, none_if_empty},
+    selector,
+};
 use crate::{
     server::{escape, with_query},
-    value::{int, list, name, plain, some_text, strings, text},
+    value::{int, list, name, plain, some_text, text},
 };
 
-pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Service", related, render };
-
-/// How many endpoints are named before they are only counted.
-const NAMED_ENDPOINTS: usize = 3;
+pub(super) const DESCRIBER: Describer = Describer { group: "", kind: "Service", related, events: events::own, render };
 
 fn related(service: &Value) -> Vec<(&'static str, String)> {
     let namespace = escape(text(&service["metadata"]["namespace"]));
@@ -24,8 +27,7 @@ fn render(view: &View<'_>, page: &mut Page) {
     let spec = &service["spec"];
     page.identity(service);
     page.labels_and_annotations(service);
-    let labels: Vec<String> = strings(&spec["selector"]).map(|(key, value)| format!("{key}={value}")).collect();
-    page.field(0, "Selector", none_if_empty(labels.join(",")));
+    page.field(0, "Selector", selector::labels(&spec["selector"]));
     page.field(0, "Type", text(&spec["type"]));
     page.optional(0, "IP Family Policy", &spec["ipFamilyPolicy"]);
     page.field(0, "IP Families", none_if_empty(joined(&spec["ipFamilies"], ",")));
@@ -40,8 +42,8 @@ fn render(view: &View<'_>, page: &mut Page) {
     if !ingress.is_empty() {
         page.field(0, "LoadBalancer Ingress", ingress.join(", "));
     }
-    let slices = view.objects("endpointslices").unwrap_or_default();
-    list(&spec["ports"]).iter().for_each(|service_port| port(page, service_port, slices));
+    let slices: Vec<&Value> = view.objects("endpointslices").unwrap_or_default().iter().collect();
+    list(&spec["ports"]).iter().for_each(|service_port| port(page, service_port, &slices));
     page.field(0, "Session Affinity", text(&spec["sessionAffinity"]));
     page.optional(0, "External Traffic Policy", &spec["externalTrafficPolicy"]);
     page.optional(0, "Internal Traffic Policy", &spec["internalTrafficPolicy"]);
@@ -54,56 +56,22 @@ fn render(view: &View<'_>, page: &mut Page) {
     page.events(view.events, view.clock);
 }
 
-fn port(page: &mut Page, port: &Value, slices: &[Value]) {
+fn port(page: &mut Page, port: &Value, slices: &[&Value]) {
     let (name, protocol) = (some_text(&port["name"]).unwrap_or("<unset>"), text(&port["protocol"]));
     page.field(0, "Port", format!("{name}\t{}/{protocol}", int(&port["port"])));
     page.field(0, "TargetPort", format!("{}/{protocol}", plain(&port["targetPort"])));
     if int(&port["nodePort"]) != 0 {
         page.field(0, "NodePort", format!("{name}\t{}/{protocol}", int(&port["nodePort"])));
     }
-    page.field(0, "Endpoints", endpoints(slices, text(&port["name"])));
-}
-
-/// The first ready addresses with the port of that name, and how many more there are.
-fn endpoints(slices: &[Value], port_name: &str) -> String {
-    let mut found = Vec::new();
-    for slice in slices {
-        let ready = || {
-            list(&slice["endpoints"])
-                .iter()
-                .filter(|endpoint| endpoint["conditions"]["ready"] != false)
-                .filter_map(|endpoint| list(&endpoint["addresses"]).first().map(text))
-        };
-        if list(&slice["ports"]).is_empty() {
-            found.extend(ready().map(str::to_owned));
-        }
-        for port in list(&slice["ports"]).iter().filter(|port| text(&port["name"]) == port_name) {
-            found.extend(ready().map(|address| if address.contains(':') { format!("[{address}]:{}", int(&port["port"])) } else { format!("{address}:{}", int(&port["port"])) }));
-        }
-    }
-    let named = found.iter().take(NAMED_ENDPOINTS).cloned().collect::<Vec<_>>().join(",");
-    match found.len().checked_sub(NAMED_ENDPOINTS) {
-        // No slice at all and slices without a ready address look different in kubectl, and do so here.
-        _ if slices.is_empty() => "<none>".to_owned(),
-        Some(more @ 1..) => format!("{named} + {more} more..."),
-        _ => named,
-    }
+    page.field(0, "Endpoints", addresses(slices, text(&port["name"])));
 }
 
 fn ingress(ingress: &Value) -> String {
-    let address = some_text(&ingress["ip"]).unwrap_or_else(|| text(&ingress["hostname"]));
-    match some_text(&ingress["ipMode"]) {
-        Some(mode) => format!("{address} ({mode})"),
-        None => address.to_owned(),
+    match (some_text(&ingress["ip"]), some_text(&ingress["ipMode"])) {
+        (Some(address), Some(mode)) => format!("{address} ({mode})"),
+        (Some(address), None) => address.to_owned(),
+        (None, _) => text(&ingress["hostname"]).to_owned(),
     }
-}
-
-fn joined(values: &Value, separator: &str) -> String {
-    list(values).iter().map(text).collect::<Vec<_>>().join(separator)
-}
-
-fn none_if_empty(text: String) -> String {
-    if text.is_empty() { "<none>".to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -149,11 +117,5 @@ Internal Traffic Policy:  Cluster
 Events:                   <none>
 "
         );
-    }
-
-    #[test]
-    fn no_slices_no_endpoints() {
-        assert_eq!(endpoints(&[], ""), "<none>");
-        assert_eq!(endpoints(&[json!({"ports": [{"name": "a", "port": 1}], "endpoints": [{"addresses": ["fd00::1"]}]})], "a"), "[fd00::1]:1");
     }
 }

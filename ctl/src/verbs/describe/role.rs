@@ -1,0 +1,10 @@
+//! The page of a Role.
+
+use super::{Describer, View, events, nothing_else, page::Page, rules};
+
+pub(super) const DESCRIBER: Describer =
+    Describer { group: "rbac.authorization.k8s.io", kind: "Role", related: nothing_else, events: events::none, render };
+
+fn render(view: &View<'_>, page: &mut Page) {
+    rules::show(page, view.object);
+}
