@@ -21,7 +21,7 @@
 //! | `refused[].nodes[]`: `name`, `remedy` | which, and what would help there |
 //! | `refused[].nodes[]`: `preemption`, `victims` | whether evicting pods there would: `Possible`, and whom; `NotHelpful`, `NoVictims`, `Never` |
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -226,15 +226,11 @@ fn tell(pod: &PodInfo, account: &Account) -> Explanation {
         scores: plugins.iter().zip(&candidate.scores).map(|(plugin, score)| (plugin.name, scale(*score))).collect(),
         chosen: false,
     };
-    let refused = |group: &Refused| Group {
-        plugin: PLUGINS[group.plugin].name(),
-        reasons: group.refusal.reasons.clone(),
-        count: group.count,
-        nodes: group
-            .nodes
-            .iter()
-            .map(|name| Place { name: name.to_string(), remedy: None, preemption: None, victims: Vec::new() })
-            .collect(),
+    let refused = |group: &Refused| {
+        let place = |name: &Arc<str>| Place { name: name.to_string(), remedy: None, preemption: None, victims: Vec::new() };
+        let mut nodes: Vec<_> = group.nodes.iter().map(place).collect();
+        nodes.sort_by(|one, other| one.name.cmp(&other.name));
+        Group { plugin: PLUGINS[group.plugin].name(), reasons: group.refusal.reasons.clone(), count: group.count, nodes }
     };
     Explanation {
         kind: "SchedulingExplanation",

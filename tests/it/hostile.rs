@@ -19,9 +19,10 @@ const HARM: [(&str, &str); 9] = [
     ("recurses", "f() { f; }; f; sleep 3600"),
     ("grows", "x=xxxxxxxx; while :; do x=$x$x; done"),
     ("removes", "rm -rf HOME /host/* /*; kill -9 -1; kill -9 1 2 3; while :; do :; done"),
+    // `removes` may take away what this one has put into the folder of their node.
     (
         "leaves",
-        "mkdir -p HOME; for f in /MARK /tmp/MARK HOME/MARK /host/MARK /proc/MARK; do echo $f > $f; done; cat HOME/cluster.json; ls /host; sleep 3600",
+        "mkdir -p HOME; for f in /MARK /tmp/MARK HOME/MARK /host/MARK /proc/MARK; do echo $f > $f; done; cat HOME/cluster.json; until ls /host | grep MARK; do echo again > /host/MARK; done; sleep 3600",
     ),
 ];
 

@@ -2,7 +2,6 @@
 //! its `console` blocks are [sessions](crate::session), the rest is prose.
 //!
 //! - `Played with kubectl and mini-ctl.` is a line of the README. With `mini-ctl`, the word `kubectl` stands for that in another play.
-//!   Only a block marked `console kubectl` is played with the real one then too: it asks what `mini-ctl` cannot do yet.
 //! - The first command is `mini-ctl up` with its flags: so the cluster of the lab is brought up, but on a free port.
 //! - The current folder is a copy of the lab's.
 //! - Its `goals.yaml` is for `mini-ctl lab check`, which the README types where all goals are reached.
@@ -88,9 +87,8 @@ async fn play(lab: &Lab, client: Client, home: &Path, file: &Path) {
     let world = World::up_with(&lab.up.iter().map(String::as_str).collect::<Vec<_>>());
     let folder = world.home().join("lab");
     copy(home, &folder);
-    let real = ("", minor(&world));
-    // It prints what the newest kubectl prints.
-    let ours = (r#"PATH="$HOME/as:$PATH""#, u32::MAX);
+    // Ours prints what the newest kubectl prints.
+    let (before, minor) = if client == Client::Kubectl { ("", minor(&world)) } else { (r#"PATH="$HOME/as:$PATH""#, u32::MAX) };
     world.alias("as/kubectl", "mini-ctl");
     let name = home.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // Its README tells where the goals are reached; at the beginning they are not.
@@ -100,8 +98,7 @@ async fn play(lab: &Lab, client: Client, home: &Path, file: &Path) {
     for part in &lab.parts {
         match part {
             Part::Prose(prose) => shown += prose,
-            Part::Session { kubectl, text } => {
-                let (before, minor) = if *kubectl || client == Client::Kubectl { real } else { ours };
+            Part::Session(text) => {
                 let played = terminal.play(text, before, minor).await;
                 shown += played.trim_end();
                 shown += if played.trim().is_empty() { "" } else { "\n" };

@@ -26,11 +26,7 @@ pub(super) enum Part {
     /// What is not played, with the fences of blocks.
     Prose(String),
     /// What is.
-    Session {
-        /// Whether only the real client can play it.
-        kubectl: bool,
-        text: String,
-    },
+    Session(String),
 }
 
 impl Lab {
@@ -42,8 +38,8 @@ impl Lab {
         let clients = clients(text);
         assert!(!clients.is_empty(), "nobody plays it: there is no line \"Played with kubectl\" or \"Played with kubectl and mini-ctl\"");
         let mut parts = parts(text);
-        let first = parts.iter().position(|part| matches!(part, Part::Session { .. })).expect("there is no ```console block");
-        let Part::Session { text, .. } = &mut parts[first] else { unreachable!("it was found as one") };
+        let first = parts.iter().position(|part| matches!(part, Part::Session(_))).expect("there is no ```console block");
+        let Part::Session(text) = &mut parts[first] else { unreachable!("it was found as one") };
         let up = text.lines().next().and_then(|line| line.strip_prefix("$ mini-ctl up"));
         let up: Vec<String> = up.expect("its first command is not `mini-ctl up`").split_whitespace().map(str::to_owned).collect();
         // What brings the cluster up is no step of the session: the test does it with a port and a folder of its own.
@@ -69,11 +65,11 @@ fn parts(text: &str) -> Vec<Part> {
     for line in text.lines() {
         let line = format!("{line}\n");
         match parts.last_mut() {
-            Some(Part::Session { text, .. }) if line != "```\n" => *text += &line,
+            Some(Part::Session(text)) if line != "```\n" => *text += &line,
             Some(Part::Prose(prose)) => {
                 *prose += &line;
-                if let Some(marks) = line.strip_prefix("```console") {
-                    parts.push(Part::Session { kubectl: marks.trim() == "kubectl", text: String::new() });
+                if line == "```console\n" {
+                    parts.push(Part::Session(String::new()));
                 }
             }
             _ => parts.push(Part::Prose(line)),
@@ -85,23 +81,23 @@ fn parts(text: &str) -> Vec<Part> {
 #[test]
 fn a_readme_is_taken_apart() {
     let text = "# Lab\n\nPlayed with kubectl and mini-ctl.\n\n```console\n$ mini-ctl up --nodes 2\n\n$ kubectl get nodes\nNAME\n```\n\nWhy:\n\n\
-                ```yaml\na: b\n```\n```console kubectl\n$ kubectl version\n```\n";
+                ```yaml\na: b\n```\n```console\n$ kubectl version\n```\n";
     let lab = Lab::read(text);
     assert_eq!((lab.clients, lab.up), (vec![Client::Kubectl, Client::MiniCtl], vec!["--nodes".to_owned(), "2".to_owned()]));
-    let sessions: Vec<(bool, &str)> = lab
+    let sessions: Vec<&str> = lab
         .parts
         .iter()
         .filter_map(|part| match part {
-            Part::Session { kubectl, text } => Some((*kubectl, text.as_str())),
+            Part::Session(text) => Some(text.as_str()),
             Part::Prose(_) => None,
         })
         .collect();
-    assert_eq!(sessions, [(false, "$ kubectl get nodes\nNAME\n"), (true, "$ kubectl version\n")]);
+    assert_eq!(sessions, ["$ kubectl get nodes\nNAME\n", "$ kubectl version\n"]);
     let whole: String = lab
         .parts
         .iter()
         .map(|part| match part {
-            Part::Prose(text) | Part::Session { text, .. } => text.as_str(),
+            Part::Prose(text) | Part::Session(text) => text.as_str(),
         })
         .collect();
     assert_eq!(whole, text);

@@ -189,7 +189,7 @@ async function open(target) {
   $('detail-title').textContent = about;
   const text = ask(path, 'application/yaml').then(answer => answer.text());
   const events = ask(`/api/v1/events?fieldSelector=${encodeURIComponent(`involvedObject.uid=${uid}`)}`, 'application/json').then(answer => answer.json());
-  $('detail-yaml').textContent = await text.catch(error => error.message);
+  $('detail-yaml').textContent = await text.then(model.shown, error => error.message);
   $('detail-events').textContent = await events.then(told, error => error.message);
 }
 

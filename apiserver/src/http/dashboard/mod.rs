@@ -1,4 +1,4 @@
-//! `/dashboard`: a page that shows the cluster as it lives, for `mini-ctl dashboard`. It is four files that are served as they lie here; all it shows it
+//! `/dashboard`: a page that shows the cluster as it lives, for `mini-ctl dashboard`. It is five files that are served as they lie here; all it shows it
 //! asks of this server, as any client may.
 
 use axum::{
@@ -10,9 +10,10 @@ use axum::{
 use super::verbs::reply;
 
 /// The files, each with its path and type.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 5] = [
     ("/dashboard", "text/html; charset=utf-8", include_str!("page.html")),
     ("/dashboard/style.css", "text/css; charset=utf-8", include_str!("style.css")),
+    ("/dashboard/icon.svg", "image/svg+xml", include_str!("icon.svg")),
     ("/dashboard/main.js", "text/javascript; charset=utf-8", include_str!("main.js")),
     ("/dashboard/model.js", "text/javascript; charset=utf-8", include_str!("model.js")),
 ];

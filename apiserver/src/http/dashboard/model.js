@@ -99,6 +99,11 @@ export function path(apiVersion, resource, namespace, name) {
   return root + (namespace ? `/namespaces/${namespace}` : '') + `/${resource}` + (name ? `/${name}` : '');
 }
 
+/** The YAML of an object as `kubectl get -o yaml` shows it: without the account of who manages which field. */
+export function shown(yaml) {
+  return yaml.replace(/^  managedFields:\n(?:  - .*\n|    .*\n)*/m, '');
+}
+
 /** Microseconds, for a person. */
 export function time(microseconds) {
   return microseconds < 1e6 ? `${Math.round(microseconds / 1000)} ms` : `${(microseconds / 1e6).toFixed(1)} s`;
