@@ -109,8 +109,10 @@ configmap/conf serverside-applied
 $ kubectl apply --server-side -f conf.yaml
 configmap/conf serverside-applied
 
-$ kubectl get cm conf -o jsonpath='{.data} {.metadata.managedFields[*].manager}{"\n"}'
-{"mode":"slow"} kubectl kubectl-last-applied
+$ kubectl get cm conf -o jsonpath='{.data}{"\n"}{range .metadata.managedFields[*]}{.manager}{"\n"}{end}' | sort
+kubectl
+kubectl-last-applied
+{"mode":"slow"}
 [since 1.32]
 
 $ sed 's/slow/third/' conf.yaml | kubectl apply --server-side --field-manager=third -f -
