@@ -7,7 +7,7 @@ RUN apk add --no-cache build-base
 WORKDIR /mini
 COPY . .
 # The target is named so that programs are static and the compiler's own plugins are not.
-ENV RUSTFLAGS=-Ctarget-feature=+crt-static
+ENV RUSTFLAGS="-Ctarget-feature=+crt-static -Cstrip=symbols"
 RUN target=$(rustc -vV | sed -n 's/^host: //p') \
     && cargo build --release --locked --target "$target" \
         --package mini-apiserver --package mini-scheduler --package mini-controllers --package mini-kubelet --package mini-ctl \

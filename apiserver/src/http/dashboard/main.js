@@ -10,7 +10,7 @@ const DENSE = 60;
 const ROWS = 40;
 /** How far back the account of changes is read at first. */
 const REMEMBERED = 5000;
-/** How many replayed changes of one resource are worth a story. */
+/** How many changes of one resource a story is made of at most: its first. */
 const REPLAYED = 3000;
 
 const nodes = new Map();
@@ -207,7 +207,7 @@ function close() {
 
 // --- The last apply ------------------------------------------------------------------------------------------------------------
 
-const account = { changes: [], after: -1, told: -1, busy: false, again: false, roots: new Map() };
+const account = { changes: [], after: -1, told: -1, busy: false, again: false, roots: new Map(), replays: new Map() };
 
 /** Tells the story of the last apply anew, if anything has happened; one telling at a time. */
 async function tell() {
@@ -244,7 +244,7 @@ async function update() {
   account.told = newest;
   const kinds = new Map();
   for (const change of since) kinds.set(`${change.apiVersion} ${change.resource}`, [...(kinds.get(`${change.apiVersion} ${change.resource}`) ?? []), change]);
-  const replays = [...kinds.values()].filter(changes => changes.length <= REPLAYED).map(changes => replay(changes, root.revision - 1));
+  const replays = [...kinds].map(([kind, changes]) => replayed(kind, changes.slice(0, REPLAYED), root.revision));
   const frames = (await Promise.all(replays)).flat().sort((a, b) => a.revision - b.revision);
   draw(root, model.story(frames, root.uid));
 }
@@ -263,6 +263,16 @@ async function lastApplied() {
     if (root) return root;
   }
   return null;
+}
+
+/** As `replay`, but only once for the same changes. */
+async function replayed(kind, changes, begin) {
+  const known = account.replays.get(kind);
+  const last = changes.at(-1).revision;
+  if (known?.begin === begin && known.last === last) return known.frames;
+  const frames = await replay(changes, begin - 1);
+  account.replays.set(kind, { begin, last, frames });
+  return frames;
 }
 
 /** These changes of one resource with what the objects looked like, from a watch that begins in the past. */
