@@ -107,6 +107,7 @@ LAST SEEN   TYPE     REASON      OBJECT     MESSAGE
 4s          Normal   Pulled      Pod/talk   Successfully pulled image "nginx" in 200ms (200ms including waiting). Image size: 147315942 bytes.
 4s          Normal   Created     Pod/talk   Container created
 4s          Normal   Started     Pod/talk   Container started
+[eventually]
 [since 1.32]
 
 $ kubectl events --types=Warning
@@ -116,6 +117,7 @@ $ kubectl events --types=Warning
 $ kubectl get events --field-selector involvedObject.name=talk,reason=Started | head -n 2
 LAST SEEN   TYPE     REASON    OBJECT     MESSAGE
 4s          Normal   Started   pod/talk   Container started
+[eventually]
 
 $ kubectl get events --sort-by=.lastTimestamp --field-selector involvedObject.name=talk -o custom-columns=REASON:.reason,FROM:.source.component,TYPE:.type | head -6
 REASON      FROM                TYPE
@@ -124,6 +126,7 @@ Pulling     kubelet             Normal
 Pulled      kubelet             Normal
 Created     kubelet             Normal
 Started     kubelet             Normal
+[eventually]
 
 $ kubectl get events -n nowhere
 ! No resources found in nowhere namespace.

@@ -250,6 +250,7 @@ LAST SEEN   TYPE     REASON      OBJECT     MESSAGE
 0s          Normal   Pulled      Pod/talk   Successfully pulled image "nginx" in 201ms (201ms including waiting). Image size: 147315942 bytes.
 0s          Normal   Created     Pod/talk   Container created
 0s          Normal   Started     Pod/talk   Container started
+[eventually]
 [since 1.32]
 
 $ kubectl events --for=pods/talk --types=Normal --no-headers -A | head -1

@@ -228,6 +228,7 @@ $ kubectl describe node k8s-node-1 | sed '1,/^Events:/d' | sort
   Normal  RegisteredNode           11s   node-controller  Node k8s-node-1 event: Registered Node k8s-node-1 in Controller
   Normal  Starting                 11s   kubelet          Starting kubelet.
   Type    Reason                   Age   From             Message
+[eventually]
 [since 1.32]
 
 # Pods that no node can take.
@@ -294,6 +295,7 @@ Events:
   Type     Reason            Age   From               Message
   ----     ------            ----  ----               -------
   Warning  FailedScheduling  13s   default-scheduler  0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.
+[eventually]
 [since 1.32]
 
 $ kubectl describe pod huge
@@ -336,12 +338,14 @@ Events:
   Type     Reason            Age   From               Message
   ----     ------            ----  ----               -------
   Warning  FailedScheduling  13s   default-scheduler  0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu, 2 Insufficient memory. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.
+[eventually]
 [since 1.32]
 
 $ kubectl get events --field-selector reason=FailedScheduling --sort-by=.involvedObject.name
 LAST SEEN   TYPE      REASON             OBJECT        MESSAGE
 13s         Warning   FailedScheduling   pod/huge      0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu, 2 Insufficient memory. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.
 13s         Warning   FailedScheduling   pod/nowhere   0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.
+[eventually]
 
 $ kubectl uncordon k8s-node-1
 node/k8s-node-1 uncordoned

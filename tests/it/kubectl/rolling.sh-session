@@ -72,6 +72,7 @@ Events:
   Type    Reason             Age   From                   Message
   ----    ------             ----  ----                   -------
   Normal  ScalingReplicaSet  2s    deployment-controller  Scaled up replica set web-5fdd7476b6 from 0 to 3
+[eventually]
 [since 1.32]
 
 $ kubectl describe rs
@@ -105,6 +106,7 @@ Events:
   Normal  SuccessfulCreate  2s    replicaset-controller  Created pod: web-5fdd7476b6-gl8rg
   Normal  SuccessfulCreate  2s    replicaset-controller  Created pod: web-5fdd7476b6-2s6tz
   Normal  SuccessfulCreate  2s    replicaset-controller  Created pod: web-5fdd7476b6-cv958
+[eventually]
 [since 1.32]
 
 $ kubectl describe $(kubectl get pods -o name | head -1)
@@ -162,6 +164,7 @@ Events:
   Normal  Pulled     1s    kubelet            Successfully pulled image "nginx:1.7.9" in 207ms (207ms including waiting). Image size: 99164026 bytes.
   Normal  Created    1s    kubelet            Container created
   Normal  Started    1s    kubelet            Container started
+[eventually]
 [since 1.32]
 
 $ kubectl scale deploy web --replicas=5
