@@ -11,7 +11,7 @@ mod web;
 
 use std::sync::Arc;
 
-pub use self::reference::Reference;
+pub use self::{reference::Reference, userland::devices};
 use crate::{
     Signal,
     applets::APPLETS,

@@ -55,11 +55,13 @@ fn busybox() -> Vec<Item> {
     items.extend(names.map(|name| program(&format!("/bin/{name}"), name)));
     items.extend([Item::symlink("/usr/bin/env", "/bin/env")]);
     items.extend(devices());
+    items.push(Item::directory("/dev/shm", 0o1777));
     items
 }
 
 /// What a runtime puts into `/dev` of every container.
-pub(super) fn devices() -> Vec<Item> {
+#[must_use]
+pub fn devices() -> Vec<Item> {
     let devices = [
         ("null", Device::Null),
         ("zero", Device::Zero),
@@ -73,6 +75,6 @@ pub(super) fn devices() -> Vec<Item> {
         [("stdin", "0"), ("stdout", "1"), ("stderr", "2")]
             .map(|(name, fd)| Item::symlink(format!("/dev/{name}"), format!("/proc/self/fd/{fd}"))),
     );
-    items.extend([Item::symlink("/dev/fd", "/proc/self/fd"), Item::directory("/dev/shm", 0o1777)]);
+    items.push(Item::symlink("/dev/fd", "/proc/self/fd"));
     items
 }

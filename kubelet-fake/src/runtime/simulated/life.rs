@@ -17,8 +17,8 @@ use k8s_openapi::api::core::v1 as api;
 use mini_daemon::tasks;
 use mini_machine::{
     Errno, Signal,
-    files::{Credentials, Device, Item, Space, Tree},
-    images::Image,
+    files::{Credentials, Item, Space, Tree},
+    images::{Image, devices},
     kernel::{self, Command, ContainerSpec, Limits, Running, Sandbox, StartError},
 };
 use parking_lot::Mutex;
@@ -359,17 +359,7 @@ fn arguments(request: &StartRequest, entry: &Image) -> Vec<String> {
 /// Makes what is to be mounted upon, and where to begin.
 fn prepare(root: &Arc<Tree>, mounts: &[kernel::Mount], cwd: &str) -> Result<(), RuntimeError> {
     let files = root.files();
-    let devices = [
-        ("null", Device::Null),
-        ("zero", Device::Zero),
-        ("full", Device::Full),
-        ("random", Device::Random),
-        ("urandom", Device::Random),
-        ("tty", Device::Terminal),
-    ];
-    files.put(devices.map(|(name, device)| Item::device(format!("/dev/{name}"), 0o666, device)))?;
-    let links = [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")];
-    files.put(links.map(|(name, target)| Item::symlink(format!("/dev/{name}"), target)))?;
+    files.put(devices())?;
     files.put([Item::directory("/proc", 0o555), Item::directory("/sys", 0o555)])?;
     for mount in mounts {
         // Below another mount it is that one's business.
