@@ -1,12 +1,10 @@
 //! An Ingress that names no class gets the default one, if there is one.
 
-use std::cmp::Reverse;
-
 use async_trait::async_trait;
 use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use mini_api::ingress::ANNOTATION;
 
-use super::{Attempt, Cluster, Step};
+use super::{Attempt, Cluster, Step, newest};
 use crate::error::Result;
 
 /// The annotation of a class that is the default.
@@ -32,14 +30,13 @@ impl Step for Plugin {
     }
 }
 
-/// The name of the default class. Of several the newest counts, and of those the first by name.
+/// The name of the default class.
 fn default(classes: Vec<IngressClass>) -> Option<String> {
     let is_default = |class: &IngressClass| {
         let annotations = class.metadata.annotations.as_ref();
         annotations.and_then(|all| all.get(DEFAULT)).is_some_and(|value| value == "true")
     };
-    let marked = classes.into_iter().filter(is_default).map(|class| class.metadata);
-    marked.min_by_key(|meta| (Reverse(meta.creation_timestamp.clone()), meta.name.clone()))?.name
+    newest(classes.into_iter().filter(is_default).map(|class| class.metadata))
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! A claim that names no StorageClass gets the default one; one that names the empty class wants none.
 
-use std::cmp::Reverse;
-
 use async_trait::async_trait;
 use k8s_openapi::api::{core::v1::PersistentVolumeClaim, storage::v1::StorageClass};
 
-use super::{Attempt, Cluster, Step};
+use super::{Attempt, Cluster, Step, newest};
 use crate::{
     error::Result,
     kinds::{persistent_volume_claim, storage_class::is_default},
@@ -27,10 +25,9 @@ impl Step for Plugin {
     }
 }
 
-/// The name of the default class. Of several the newest counts, and of those the first by name.
+/// The name of the default class.
 fn default(classes: Vec<StorageClass>) -> Option<String> {
-    let marked = classes.into_iter().filter(is_default).map(|class| class.metadata);
-    marked.min_by_key(|meta| (Reverse(meta.creation_timestamp.clone()), meta.name.clone()))?.name
+    newest(classes.into_iter().filter(is_default).map(|class| class.metadata))
 }
 
 #[cfg(test)]

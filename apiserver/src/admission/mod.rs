@@ -4,9 +4,10 @@
 //! object's kind, when it may change the object, and after them, when nothing but the store can say no any more. Steps see the
 //! cache, never the store, and change nothing but the object they are asked about, [`Statuses`] apart.
 
-use std::any::Any;
+use std::{any::Any, cmp::Reverse};
 
 use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
 use crate::{
@@ -167,6 +168,11 @@ impl Cluster<'_> {
         let listing = self.cache.list(index, range, &Select::default());
         listing.items.iter().filter_map(|item| self.decode(index, item)).collect()
     }
+}
+
+/// Which of several classes that are marked as the default counts: the newest, and of those the first by name.
+fn newest(marked: impl Iterator<Item = ObjectMeta>) -> Option<String> {
+    marked.min_by_key(|meta| (Reverse(meta.creation_timestamp.clone()), meta.name.clone()))?.name
 }
 
 /// One step.
