@@ -68,7 +68,7 @@ fn parts(text: &str) -> Vec<Part> {
             Some(Part::Session(text)) if line != "```\n" => *text += &line,
             Some(Part::Prose(prose)) => {
                 *prose += &line;
-                if line == "```console\n" {
+                if line.starts_with("```console") {
                     parts.push(Part::Session(String::new()));
                 }
             }
