@@ -79,6 +79,10 @@ $ kubectl port-forward pod/nope 8080:80
 ! Error from server (NotFound): pods "nope" not found
 [exit 1]
 
+$ kubectl port-forward pod/talk :80 >forwarded & until port=$(sed -n 's/^Forwarding from 127.0.0.1:\([0-9]*\) .*/\1/p' forwarded 2>/dev/null) && [ "$port" ]
+> do sleep 0.1; done; curl -s 127.0.0.1:$port | grep '<title>'; kill $!
+<title>Welcome to nginx!</title>
+
 $ kubectl cp nope:/a b
 ! Error from server (NotFound): pods "nope" not found
 [exit 1]
