@@ -59,6 +59,26 @@ pub fn run_with(name: &'static str, args: &ProcessArgs, routes: Router, main: im
     }
 }
 
+/// Asks the kernel, for this thread and those it will start, not to take a core from a program that is at work when there is
+/// something to do, but to wait for its turn. The components of a cluster wake each other all the time; where there are fewer cores
+/// than components, each gets more done in a turn and finds its caches warm. Where a core is free nothing changes.
+fn yield_politely() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+        };
+        // Whoever was started nicer than usual stays so.
+        if rustix::process::getpriority_process(None) != Ok(0) {
+            return;
+        }
+        let batch = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Os(Default::default()), batch) {
+            tracing::debug!(?error, "the kernel schedules this program as any other");
+        }
+    }
+}
+
 fn start(name: &'static str, args: &ProcessArgs, routes: Router, main: Box<dyn FnOnce(Tasks) -> Running + '_>) -> Result<()> {
     let filter = EnvFilter::try_new(&args.log).context("read --log")?;
     let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -67,6 +87,7 @@ fn start(name: &'static str, args: &ProcessArgs, routes: Router, main: Box<dyn F
     if let Some(seed) = args.seed {
         clock::seed(seed);
     }
+    yield_politely();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("build the runtime")?;
     let result = runtime.block_on(async {
         let tasks = Tasks::new();
@@ -96,4 +117,27 @@ fn start(name: &'static str, args: &ProcessArgs, routes: Router, main: Box<dyn F
     });
     runtime.shutdown_background();
     result
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::thread;
+
+    use thread_priority::{NormalThreadSchedulePolicy::*, ThreadSchedulePolicy::Normal, thread_schedule_policy};
+
+    use super::*;
+
+    #[test]
+    fn a_program_and_all_its_threads_wait_for_their_turn() {
+        // In a thread of its own, so that no other test does.
+        let (before, after, below) = thread::spawn(|| {
+            let before = thread_schedule_policy().unwrap();
+            yield_politely();
+            (before, thread_schedule_policy().unwrap(), thread::spawn(thread_schedule_policy).join().unwrap().unwrap())
+        })
+        .join()
+        .unwrap();
+        let wanted = if rustix::process::getpriority_process(None) == Ok(0) { Normal(Batch) } else { before };
+        assert_eq!((after, below), (wanted, wanted));
+    }
 }

@@ -4,6 +4,7 @@
 //! Must not know: why a status is what it is.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, VecDeque},
     sync::Arc,
     time::Duration,
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     pod::{DISRUPTED, OWN_CONDITIONS, TERMINATED},
-    resting::{pack, unpack},
+    resting,
 };
 
 /// How many requests are under way at once.
@@ -46,8 +47,10 @@ pub(crate) enum Word {
         /// Which pod.
         pod: Arc<Pod>,
         /// What it is.
-        status: Box<PodStatus>,
+        status: Arc<PodStatus>,
     },
+    /// The pod has nothing to do, and this is what was told of it, as [`resting::pack`] has it.
+    Rest(Arc<str>, Arc<[u8]>),
     /// This is how the API server has the pod now. Whoever else changed our part of the status is corrected.
     Seen(Arc<Pod>),
     /// Nothing runs any more: once the status is told, the object may go.
@@ -63,17 +66,45 @@ type Fields = Map<String, Value>;
 struct Slot {
     namespace: String,
     name: String,
-    /// What the API server has of what a kubelet writes: what we sent last. As JSON, for most pods rest.
-    stored: Box<[u8]>,
+    stored: Stored,
     /// The resource version it got with that.
     version: u64,
     /// What it shall have.
-    wanted: Option<Fields>,
+    wanted: Option<Arc<PodStatus>>,
+    /// The last of that at rest, if it came while a request was under way.
+    rest: Option<Arc<[u8]>>,
     /// The pod as it came while a request was under way.
     seen: Option<Arc<Pod>>,
     release: bool,
     busy: bool,
     queued: bool,
+}
+
+/// What the API server has of a pod's status.
+enum Stored {
+    /// What it had before we said anything.
+    Found(Fields),
+    /// What we sent last.
+    Told(Arc<PodStatus>),
+    /// The same, at rest.
+    Resting(Arc<[u8]>),
+}
+
+impl Stored {
+    fn told(&self) -> Option<Arc<PodStatus>> {
+        match self {
+            Self::Found(_) => None,
+            Self::Told(status) => Some(status.clone()),
+            Self::Resting(bytes) => Some(Arc::new(resting::unpack(bytes))),
+        }
+    }
+
+    fn fields(&self) -> Cow<'_, Fields> {
+        match self {
+            Self::Found(fields) => Cow::Borrowed(fields),
+            told => Cow::Owned(told.told().as_deref().map(fields).unwrap_or_default()),
+        }
+    }
 }
 
 /// A request that ended.
@@ -84,7 +115,7 @@ struct Done {
 }
 
 enum Sent {
-    Status(Fields),
+    Status(Arc<PodStatus>),
     Release,
 }
 
@@ -122,6 +153,14 @@ pub(crate) async fn write(client: Client, mut words: mpsc::UnboundedReceiver<Wor
     }
 }
 
+impl Slot {
+    /// The API server has this now, or never will.
+    fn told(&mut self, status: Arc<PodStatus>) {
+        let rest = self.rest.take().filter(|_| self.wanted.is_none());
+        self.stored = rest.map_or(Stored::Told(status), Stored::Resting);
+    }
+}
+
 /// Who waits for what: no I/O here.
 #[derive(Default)]
 struct Desk {
@@ -132,7 +171,12 @@ struct Desk {
 impl Desk {
     fn take(&mut self, word: Word) {
         match word {
-            Word::Status { pod, status } => self.slot(&pod, |slot| slot.wanted = Some(fields(&status))),
+            Word::Status { pod, status } => self.slot(&pod, |slot| (slot.wanted, slot.rest) = (Some(status), None)),
+            Word::Rest(uid, told) => match self.slots.get_mut(&uid) {
+                Some(slot) if slot.busy || slot.wanted.is_some() => slot.rest = Some(told),
+                Some(slot) if matches!(slot.stored, Stored::Told(_)) => slot.stored = Stored::Resting(told),
+                _ => {}
+            },
             Word::Release(pod) => self.slot(&pod, |slot| slot.release = true),
             Word::Seen(pod) => self.seen(pod),
             Word::Forget(uid) => {
@@ -159,9 +203,9 @@ impl Desk {
         if slot.wanted.is_some() || slot.version == 0 || version(&pod.metadata) <= slot.version {
             return;
         }
-        let (live, told) = (known(&pod), unpack(&slot.stored));
-        if patch(uid, &live, &told).is_some() {
-            slot.stored = pack(&live);
+        let (live, Some(told)) = (known(&pod), slot.stored.told()) else { return };
+        if patch(uid, &live, &fields(&told)).is_some() {
+            slot.stored = Stored::Found(live);
             self.slot(&pod, |slot| slot.wanted = Some(told));
         }
     }
@@ -169,11 +213,12 @@ impl Desk {
     fn slot(&mut self, pod: &Pod, change: impl FnOnce(&mut Slot)) {
         let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
         let slot = self.slots.entry(uid.clone()).or_insert_with(|| Slot {
-            stored: pack(&known(pod)),
+            stored: Stored::Found(known(pod)),
             version: 0,
             namespace: pod.metadata.namespace.clone().unwrap_or_default(),
             name: pod.metadata.name.clone().unwrap_or_default(),
             wanted: None,
+            rest: None,
             seen: None,
             release: false,
             busy: false,
@@ -194,11 +239,12 @@ impl Desk {
             slot.queued = false;
             let call =
                 Call { client: client.clone(), url: Pod::url_path(&(), Some(&slot.namespace)), name: slot.name.clone(), uid: uid.clone() };
-            if let Some(wanted) = slot.wanted.take()
-                && let Some(patch) = patch(&uid, &unpack(&slot.stored), &wanted)
-            {
-                slot.busy = true;
-                return Some(call.status(patch, wanted).boxed());
+            if let Some(wanted) = slot.wanted.take() {
+                if let Some(patch) = patch(&uid, &slot.stored.fields(), &fields(&wanted)) {
+                    slot.busy = true;
+                    return Some(call.status(patch, wanted).boxed());
+                }
+                slot.told(wanted);
             }
             if slot.release {
                 (slot.busy, slot.release) = (true, false);
@@ -216,8 +262,11 @@ impl Desk {
                 self.slots.remove(&uid);
                 return;
             }
-            (Answer::Done(version), Sent::Status(status)) => (slot.stored, slot.version) = (pack(&status), version),
-            (Answer::Refused, Sent::Status(status)) => slot.stored = pack(&status),
+            (Answer::Done(version), Sent::Status(status)) => {
+                slot.told(status);
+                slot.version = version;
+            }
+            (Answer::Refused, Sent::Status(status)) => slot.told(status),
             (_, Sent::Release) => {}
         }
         if slot.wanted.is_some() || slot.release {
@@ -254,17 +303,19 @@ fn changes(stored: &Fields, wanted: &Fields) -> Fields {
 /// Conditions are merged by their types: only what differs of those that differ is sent, and what one had and has no more is sent as null.
 fn conditions_patch(stored: Option<&Value>, wanted: Option<&Value>) -> Vec<Value> {
     const TYPE: &str = "type";
-    let all = |list: Option<&Value>| list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object).cloned().collect();
-    let (stored, wanted): (Vec<Fields>, Vec<Fields>) = (all(stored), all(wanted));
-    let changed = wanted.iter().filter_map(|new| {
-        let Some(old) = stored.iter().find(|old| old.get(TYPE) == new.get(TYPE)) else { return Some(new.clone()) };
+    fn all(list: Option<&Value>) -> impl Iterator<Item = &Fields> + Clone {
+        list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
+    }
+    let (stored, wanted) = (all(stored), all(wanted));
+    let changed = wanted.clone().filter_map(|new| {
+        let Some(old) = stored.clone().find(|old| old.get(TYPE) == new.get(TYPE)) else { return Some(new.clone()) };
         let mut differs = changes(old, new);
         (!differs.is_empty()).then(|| {
             differs.extend(new.get(TYPE).map(|kind| (TYPE.to_owned(), kind.clone())));
             differs
         })
     });
-    let gone = stored.iter().filter(|old| !wanted.iter().any(|new| new.get(TYPE) == old.get(TYPE)));
+    let gone = stored.clone().filter(|old| !wanted.clone().any(|new| new.get(TYPE) == old.get(TYPE)));
     let gone = gone.map(|old| json!({ "$patch": "delete", TYPE: old.get(TYPE) }));
     changed.map(Value::Object).chain(gone).collect()
 }
@@ -295,11 +346,11 @@ struct Call {
 }
 
 impl Call {
-    async fn status(self, patch: Value, status: Fields) -> Done {
+    async fn status(self, patch: Value, status: Arc<PodStatus>) -> Done {
         let (patch, how) = (Patch::Strategic(patch), PatchParams::default());
         let pods = Request::new(self.url);
         let answer = insist(&self.client, &self.name, || pods.patch_subresource("status", &self.name, &how, &patch)).await;
-        tracing::debug!(pod = %self.name, phase = %status["phase"], "status told");
+        tracing::debug!(pod = %self.name, phase = status.phase, "status told");
         Done { uid: self.uid, sent: Sent::Status(status), answer }
     }
 
@@ -337,6 +388,8 @@ async fn insist(client: &Client, pod: &str, request: impl Fn() -> write::Request
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use http::{Request, Response};
     use kube::client::Body;
     use mini_daemon::tasks::Tasks;
@@ -413,7 +466,7 @@ mod tests {
     }
 
     fn say(phase: &str) -> Word {
-        Word::Status { pod: pod(), status: Box::new(status(phase, json!({}))) }
+        Word::Status { pod: pod(), status: Arc::new(status(phase, json!({}))) }
     }
 
     #[tokio::test(start_paused = true)]
@@ -450,5 +503,35 @@ mod tests {
         assert_eq!(requests.len(), 2, "{requests:?}");
         assert!(requests[1].ends_with("\"Running\""));
         assert_eq!(told(vec![say("Running"), seen("6", "Pending"), seen("7", "Running")]).await.len(), 1);
+        // It is known as well of a pod that rests.
+        let rest = || Word::Rest("u".into(), resting::pack(&status("Running", json!({}))).into());
+        let requests = told(vec![say("Running"), rest(), seen("9", "Unknown")]).await;
+        assert_eq!((requests.len(), requests[1].ends_with("\"Running\"")), (2, true), "{requests:?}");
+        assert_eq!(told(vec![say("Running"), rest(), seen("9", "Running")]).await.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_rests_takes_no_more_than_that() {
+        let (client, mut desk) =
+            (Client::new(tower::service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) }), "default"), Desk::default());
+        let told = Arc::new(status("Running", json!({})));
+        let rest = || Word::Rest("u".into(), resting::pack(&*told).into());
+        let rests = |desk: &Desk| matches!(desk.slots["u"].stored, Stored::Resting(_));
+        let done = || Done { uid: "u".into(), sent: Sent::Status(told.clone()), answer: Answer::Done(7) };
+        for early in [true, false] {
+            desk.take(Word::Status { pod: pod(), status: Arc::new(status(if early { "Running" } else { "Failed" }, json!({}))) });
+            assert!(desk.next(&client).is_some());
+            if early {
+                desk.take(rest());
+                assert!(!rests(&desk), "what is under way is not known yet");
+            }
+            desk.done(done());
+            if !early {
+                assert!(!rests(&desk));
+                desk.take(rest());
+            }
+            assert!(rests(&desk));
+            assert_eq!(desk.slots["u"].stored.told().as_deref(), Some(&*told));
+        }
     }
 }

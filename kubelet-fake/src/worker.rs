@@ -387,7 +387,7 @@ impl Worker {
         let Some(slot) = self.nodes.get_mut(&entry.node) else { return };
         let now = (self.links.now)();
         let mut step = pod::next(&Scene { pod: &pod, host_ip: IpAddr::V4(slot.facts.ip), observed, memory, now });
-        memory.keep(&mut step);
+        let news = memory.keep(&mut step);
         if pod::is_over(&memory.told) && step.actions.is_empty() {
             slot.release(uid);
         }
@@ -427,8 +427,8 @@ impl Worker {
         if entry.idle.is_some() {
             self.idle.push_back((now, uid.clone()));
         }
-        if let Some(status) = step.status {
-            self.tell(Word::Status { pod: pod.clone(), status: Box::new(status) });
+        if let Some(status) = news {
+            self.tell(Word::Status { pod: pod.clone(), status });
         }
         if step.release {
             self.tell(Word::Release(pod));
@@ -450,10 +450,10 @@ impl Worker {
         let Some((memory, observed)) = entry.known.as_deref_mut().filter(|(memory, _)| memory.is_probed()) else { return };
         let now = (self.links.now)();
         let mut step = pod::meanwhile(&Scene { pod: &pod, host_ip: IpAddr::V4(slot.facts.ip), observed, memory, now });
-        memory.keep(&mut step);
+        let news = memory.keep(&mut step);
         self.timers.set(uid, step.wake);
-        if let Some(status) = step.status {
-            self.tell(Word::Status { pod, status: Box::new(status) });
+        if let Some(status) = news {
+            self.tell(Word::Status { pod, status });
         }
         self.ask(uid, step.probes);
     }

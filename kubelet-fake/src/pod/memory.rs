@@ -197,10 +197,11 @@ impl Memory {
         Self { told: Arc::new(told), ip, lost, inherited, ..Self::default() }
     }
 
-    /// Keeps what a step decided.
-    pub(crate) fn keep(&mut self, step: &mut Step) {
-        if let Some(status) = &step.status {
-            self.told = Arc::new(status.clone());
+    /// Keeps what a step decided. Returns the status if there is a new one to be told.
+    pub(crate) fn keep(&mut self, step: &mut Step) -> Option<Arc<PodStatus>> {
+        let news = step.status.take().map(Arc::new);
+        if let Some(status) = &news {
+            self.told = status.clone();
             self.spoke = true;
         }
         self.verdict.clone_from(&step.verdict);
@@ -212,6 +213,7 @@ impl Memory {
                 Mark::Replacing { container, id } => self.containers.entry(container).or_default().replacing = Some(id),
             }
         }
+        news
     }
 
     /// Whether there are probes to be asked.

@@ -64,10 +64,10 @@ impl World {
                 now: self.now,
             };
             let mut step = next(&scene);
-            self.memory.keep(&mut step);
+            let news = self.memory.keep(&mut step);
             self.wake = step.wake;
-            if let Some(status) = &step.status {
-                self.write(&format!("status {}", show(status)));
+            if let Some(status) = news {
+                self.write(&format!("status {}", show(&status)));
             }
             self.remark(step.remarks);
             if step.release {

@@ -14,6 +14,7 @@ use crate::{
     resolve::Volumes,
     resting::{self, PodCell, Stamp},
     runtime::Listing,
+    status::Word,
 };
 
 /// How long a pod must have had nothing to do before it rests.
@@ -31,7 +32,7 @@ pub(super) struct Entry {
     /// `None` until the runtime was asked for the first time.
     pub(super) known: Option<Box<(Memory, Listing)>>,
     /// What was told of it, while it rests.
-    told: Option<Box<[u8]>>,
+    told: Option<Arc<[u8]>>,
     /// Cancels the job under way.
     pub(super) job: Option<CancellationToken>,
     /// Something happened while a job was under way.
@@ -91,13 +92,13 @@ impl Entry {
         self.pod.wake()
     }
 
-    /// Lets it rest.
-    fn rest(&mut self) {
-        if let Some((memory, _)) = self.known.as_deref_mut().filter(|_| self.told.is_none()) {
-            self.told = Some(resting::pack(&*memory.told));
-            memory.told = resting::empty();
-            self.pod.rest();
-        }
+    /// Lets it rest. Returns what was told of it, if it was awake.
+    fn rest(&mut self) -> Option<Arc<[u8]>> {
+        let (memory, _) = self.known.as_deref_mut().filter(|_| self.told.is_none())?;
+        self.told = Some(resting::pack(&*memory.told).into());
+        memory.told = resting::empty();
+        self.pod.rest();
+        self.told.clone()
     }
 
     /// The object, with the status that was last told.
@@ -120,7 +121,9 @@ impl Worker {
             }
             if let Some(entry) = self.pods.get_mut(&uid).filter(|entry| entry.idle == Some(since)) {
                 entry.idle = None;
-                entry.rest();
+                if let Some(told) = entry.rest() {
+                    self.tell(Word::Rest(uid, told));
+                }
             }
         }
     }

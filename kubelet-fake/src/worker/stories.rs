@@ -56,7 +56,7 @@ async fn play(spec: Value, script: &[(u64, Do)], seconds: u64) -> String {
                     written.write("= released");
                     let _ = back.send(Message::Gone("u1".into())).await;
                 }
-                Word::Seen(_) | Word::Forget(_) => {}
+                Word::Seen(_) | Word::Rest(..) | Word::Forget(_) => {}
             }
         }
         Ok(())

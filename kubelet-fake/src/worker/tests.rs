@@ -95,7 +95,7 @@ impl World {
         let mut all = Vec::new();
         while let Ok(word) = self.words.try_recv() {
             all.push(match word {
-                Word::Seen(_) => continue,
+                Word::Seen(_) | Word::Rest(..) => continue,
                 Word::Status { pod, status } => format!("{} {}", pod.metadata.name.as_deref().unwrap_or_default(), show(&status)),
                 Word::Release(pod) => format!("{} release", pod.metadata.name.as_deref().unwrap_or_default()),
                 Word::Forget(uid) => format!("{uid} forget"),
