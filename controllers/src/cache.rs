@@ -201,7 +201,7 @@ impl<K: Object> Cache<K> {
         }
         let mut index = Index { name, terms, keys: HashMap::new() };
         for (key, object) in &table.objects {
-            index.add(key, object);
+            index.add(key, terms(object));
         }
         table.indexes.push(index);
     }
@@ -306,11 +306,12 @@ impl<K: Object> Table<K> {
             None => self.objects.remove(&key),
         };
         for index in &mut self.indexes {
-            if let Some(old) = &old {
-                index.remove(&key, old);
-            }
-            if let Some(new) = &new {
-                index.add(&key, new);
+            let terms = |object: &Option<Arc<K>>| object.as_deref().map_or_else(Vec::new, index.terms);
+            let (before, after) = (terms(&old), terms(&new));
+            // Most changes leave an object where it is.
+            if before != after {
+                index.remove(&key, before);
+                index.add(&key, after);
             }
         }
         Change { old, new }
@@ -331,14 +332,14 @@ impl<K: Object> Table<K> {
 }
 
 impl<K> Index<K> {
-    fn add(&mut self, key: &Key, object: &K) {
-        for term in (self.terms)(object) {
+    fn add(&mut self, key: &Key, terms: Vec<String>) {
+        for term in terms {
             self.keys.entry(term).or_default().insert(key.clone());
         }
     }
 
-    fn remove(&mut self, key: &Key, object: &K) {
-        for term in (self.terms)(object) {
+    fn remove(&mut self, key: &Key, terms: Vec<String>) {
+        for term in terms {
             if let Some(keys) = self.keys.get_mut(&term) {
                 keys.remove(key);
                 if keys.is_empty() {

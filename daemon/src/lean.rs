@@ -9,9 +9,8 @@ use std::{borrow::Cow, fmt};
 use kube::{Resource, core::ObjectMeta, runtime::watcher::Event};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, Visitor},
+    de::{DeserializeOwned, DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, Visitor},
 };
-use serde_json::value::RawValue;
 
 /// An object whose managedFields were skipped when it was read.
 #[derive(Clone, Debug)]
@@ -54,67 +53,36 @@ impl<K: Resource> Resource for Lean<K> {
 
 impl<'de, K: DeserializeOwned> Deserialize<'de> for Lean<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        K::deserialize(Whole(deserializer)).map(Self)
+        K::deserialize(Through::object(deserializer)).map(Self)
     }
 }
 
-/// Reads an object, but its metadata without managedFields.
-struct Whole<T>(T);
+/// Reads a map whose fields are looked at on the way: an object, to find its metadata, or that, to leave out what nobody reads.
+struct Through<T> {
+    inner: T,
+    level: Level,
+}
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Whole<D> {
+/// Where in an object a map is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Object,
+    Metadata,
+}
+
+impl<T> Through<T> {
+    fn object(inner: T) -> Self {
+        Self { inner, level: Level::Object }
+    }
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Through<D> {
     type Error = D::Error;
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(Whole(visitor))
+        self.inner.deserialize_any(Through { inner: visitor, level: self.level })
     }
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct seq
-        tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-impl<'de, V: Visitor<'de>> Visitor<'de> for Whole<V> {
-    type Value = V::Value;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.expecting(f)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
-        self.0.visit_map(Parts { map, metadata: false })
-    }
-}
-
-/// The fields of an object, the next of which may be the metadata.
-struct Parts<A> {
-    map: A,
-    metadata: bool,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Parts<A> {
-    type Error = A::Error;
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.map.next_key_seed(Name { seed, metadata: &mut self.metadata })
-    }
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        if !self.metadata {
-            return self.map.next_value_seed(seed);
-        }
-        let fields = fields(self.map.next_value::<&RawValue>()?.get()).map_err(A::Error::custom)?;
-        seed.deserialize(Metadata { fields: fields.into_iter(), value: None }).map_err(A::Error::custom)
-    }
-}
-
-/// The metadata, field by field.
-struct Metadata<'de> {
-    fields: std::vec::IntoIter<(&'de str, &'de RawValue)>,
-    value: Option<&'de RawValue>,
-}
-
-impl<'de> Deserializer<'de> for Metadata<'de> {
-    type Error = serde_json::Error;
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> serde_json::Result<V::Value> {
-        visitor.visit_map(self)
-    }
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> serde_json::Result<V::Value> {
-        visitor.visit_some(self)
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_option(Through { inner: visitor, level: self.level })
     }
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct seq
@@ -122,61 +90,63 @@ impl<'de> Deserializer<'de> for Metadata<'de> {
     }
 }
 
-impl<'de> MapAccess<'de> for Metadata<'de> {
-    type Error = serde_json::Error;
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> serde_json::Result<Option<S::Value>> {
-        let Some((name, value)) = self.fields.find(|(name, _)| *name != "managedFields") else { return Ok(None) };
-        self.value = Some(value);
-        seed.deserialize(name.into_deserializer()).map(Some)
-    }
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> serde_json::Result<S::Value> {
-        let value = self.value.take().ok_or_else(|| serde_json::Error::custom("a value is read after its name"))?;
-        seed.deserialize(&mut serde_json::Deserializer::from_str(value.get()))
-    }
-}
-
-/// Reads a field's name and notes whether it is the metadata's.
-struct Name<'a, S> {
-    seed: S,
-    metadata: &'a mut bool,
-}
-
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Name<'_, S> {
-    type Value = S::Value;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<S::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Name<'_, S> {
-    type Value = S::Value;
+impl<'de, V: Visitor<'de>> Visitor<'de> for Through<V> {
+    type Value = V::Value;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field's name")
+        self.inner.expecting(f)
     }
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<S::Value, E> {
-        *self.metadata = name == "metadata";
-        self.seed.deserialize(name.into_deserializer())
+    fn visit_none<E: serde::de::Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_none()
+    }
+    fn visit_unit<E: serde::de::Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_unit()
+    }
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        self.inner.visit_some(Through { inner, level: self.level })
+    }
+    fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_map(Through { inner: Fields { map: inner, below: false }, level: self.level })
     }
 }
 
-/// The fields of an object, their values unread. Field names of Kubernetes need no escapes.
-fn fields(json: &str) -> serde_json::Result<Vec<(&str, &RawValue)>> {
-    struct Fields;
-    impl<'de> Visitor<'de> for Fields {
-        type Value = Vec<(&'de str, &'de RawValue)>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut fields = Vec::with_capacity(16);
-            while let Some(field) = map.next_entry()? {
-                fields.push(field);
+/// The fields of a map, the next of which may be the metadata.
+struct Fields<A> {
+    map: A,
+    below: bool,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Through<Fields<A>> {
+    type Error = A::Error;
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        while let Some(Name(name)) = self.inner.map.next_key()? {
+            if self.level == Level::Metadata && name == "managedFields" {
+                self.inner.map.next_value::<IgnoredAny>()?;
+                continue;
             }
-            Ok(fields)
+            self.inner.below = self.level == Level::Object && name == "metadata";
+            return seed.deserialize(name.into_deserializer()).map(Some);
+        }
+        Ok(None)
+    }
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        if self.inner.below {
+            self.inner.map.next_value_seed(Through { inner: seed, level: Level::Metadata })
+        } else {
+            self.inner.map.next_value_seed(seed)
         }
     }
-    serde_json::Deserializer::from_str(json).deserialize_map(Fields)
 }
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Through<S> {
+    type Value = S::Value;
+    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
+        self.inner.deserialize(Through { inner, level: self.level })
+    }
+}
+
+/// A field's name, copied only if it has escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -194,6 +164,15 @@ mod tests {
         assert_eq!(map.metadata.managed_fields, None);
         assert_eq!(map.metadata.labels.unwrap()["b"], "c");
         assert_eq!(map.data.unwrap()["managedFields"], "stays");
+    }
+
+    #[test]
+    fn escapes_in_names_and_null_metadata_are_read() {
+        let read = |json| serde_json::from_str::<Lean<ConfigMap>>(json).map(|lean| lean.0);
+        let map = read(r#"{"m\u0065tadata":{"n\u0061me":"a"},"data":{"\u0061":"b"}}"#).unwrap();
+        assert_eq!((map.metadata.name.as_deref(), &*map.data.unwrap()["a"]), (Some("a"), "b"));
+        assert_eq!(read(r#"{"metadata":null}"#).unwrap(), ConfigMap::default());
+        assert!(read(r#"{"metadata":7}"#).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Writes whose answers are read only as far as who was written and at which revision: everything else about the object comes back
 //! through the watch.
 
+use http::{HeaderValue, header::ACCEPT};
 use kube::{Client, core::request};
 use serde::Deserialize;
 
@@ -32,10 +33,15 @@ struct Answer {
 /// A request as the client library's builders give it.
 pub type Request = Result<http::Request<Vec<u8>>, request::Error>;
 
+/// What is asked of an answer: no more of the object than its metadata, where that can be had.
+const METADATA: HeaderValue = HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json");
+
 /// Sends a request that writes one object.
 ///
 /// # Errors
 /// As the client's: the Status the server answered, or why there was no answer.
 pub async fn send(client: &Client, request: Request) -> kube::Result<Written> {
-    client.request::<Answer>(request.map_err(kube::Error::BuildRequest)?).await.map(|answer| answer.metadata)
+    let mut request = request.map_err(kube::Error::BuildRequest)?;
+    request.headers_mut().insert(ACCEPT, METADATA);
+    client.request::<Answer>(request).await.map(|answer| answer.metadata)
 }

@@ -22,10 +22,9 @@
 //! Must not know: what a back end is made of.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap, hash_map::Entry as MapEntry},
     fs::{self, File, OpenOptions},
     io::ErrorKind,
-    ops::Bound,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
@@ -74,7 +73,7 @@ struct Overlay {
 }
 
 /// The last change of each key, and whether the key is absent below this layer.
-type Layer = BTreeMap<Arc<str>, Change>;
+type Layer = HashMap<Arc<str>, Change>;
 
 /// Where the next record goes.
 #[derive(Default)]
@@ -186,11 +185,14 @@ impl<L: Log> Journal<L> {
 }
 
 /// Puts a change over what a layer has of its key.
-fn put(layer: &mut Layer, mut change: Change) {
-    if let Some(below) = layer.get(&change.key) {
-        change.created = below.created;
+fn put(layer: &mut Layer, change: Change) {
+    match layer.entry(change.key.clone()) {
+        MapEntry::Occupied(mut there) => {
+            let created = there.get().created;
+            there.insert(Change { created, ..change });
+        }
+        MapEntry::Vacant(place) => drop(place.insert(change)),
     }
-    layer.insert(change.key.clone(), change);
 }
 
 /// Puts the frozen layer into the back end, and empties its journal.
@@ -353,9 +355,7 @@ impl<L: Log> Log for Journal<L> {
         let overlay = self.overlay.read();
         let mut found: BTreeMap<Arc<str>, Entry> = self.back.scan(prefix)?.into_iter().map(|entry| (entry.key.clone(), entry)).collect();
         for layer in overlay.frozen.iter().chain([&overlay.fresh]) {
-            for (key, change) in
-                layer.range::<str, _>((Bound::Included(prefix), Bound::Unbounded)).take_while(|(key, _)| key.starts_with(prefix))
-            {
+            for (key, change) in layer.iter().filter(|(key, _)| key.starts_with(prefix)) {
                 match entry(change) {
                     Some(entry) => found.insert(key.clone(), entry),
                     None => found.remove(key),

@@ -8,6 +8,7 @@ use std::{any::Any, cmp::Reverse};
 
 use async_trait::async_trait;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::{
@@ -158,15 +159,25 @@ impl Cluster<'_> {
         self.within(plural, &Range::default())
     }
 
+    /// All objects of the resource in whose JSON this text stands, wherever: others are not worth decoding.
+    fn saying<K: Type>(&self, plural: &str, text: &str) -> Vec<K> {
+        let text = memmem::Finder::new(text);
+        self.chosen(plural, &Range::default(), |item| text.find(&item.json).is_some())
+    }
+
     /// All objects of the resource in a namespace.
     fn in_namespace<K: Type>(&self, plural: &str, namespace: &str) -> Vec<K> {
         self.within(plural, &Range { namespace: Some(namespace.to_owned()), ..Range::default() })
     }
 
     fn within<K: Type>(&self, plural: &str, range: &Range) -> Vec<K> {
+        self.chosen(plural, range, |_| true)
+    }
+
+    fn chosen<K: Type>(&self, plural: &str, range: &Range, choose: impl Fn(&Item) -> bool) -> Vec<K> {
         let Some(index) = self.index(plural) else { return Vec::new() };
         let listing = self.cache.list(index, range, &Select::default());
-        listing.items.iter().filter_map(|item| self.decode(index, item)).collect()
+        listing.items.iter().filter(|item| choose(item)).filter_map(|item| self.decode(index, item)).collect()
     }
 }
 

@@ -15,7 +15,7 @@ impl Step for Plugin {
         let (plural, group, name) = (attempt.kind.plural, attempt.kind.group(), attempt.name);
         let refuse = |why: String| Err(ApiError::forbidden(plural, group, name, &why));
         if let Some(class) = attempt.object.any().downcast_ref::<PriorityClass>().filter(|_| attempt.verb != Verb::Delete) {
-            let other = classes(cluster).into_iter().find(|other| is_default(other) && name_of(other) != name);
+            let other = defaults(cluster).find(|other| name_of(other) != name);
             return match other.filter(|_| is_default(class)) {
                 Some(other) => {
                     refuse(format!("PriorityClass {} is already marked as default. Only one default can exist", name_of(&other)))
@@ -26,7 +26,7 @@ impl Step for Plugin {
         let Some(spec) = attempt.created::<Pod>().and_then(|pod| pod.spec.as_mut()) else { return Ok(()) };
         let asked = spec.priority_class_name.clone().filter(|class| !class.is_empty());
         let class = match &asked {
-            None => classes(cluster).into_iter().filter(is_default).min_by_key(|class| class.value),
+            None => defaults(cluster).min_by_key(|class| class.value),
             Some(wanted) => match cluster.named::<PriorityClass>("priorityclasses", wanted) {
                 None => return refuse(format!("no PriorityClass with name {wanted} was found")),
                 found => found,
@@ -50,8 +50,9 @@ impl Step for Plugin {
     }
 }
 
-fn classes(cluster: &Cluster<'_>) -> Vec<PriorityClass> {
-    cluster.all("priorityclasses")
+/// The classes that are marked as the default: usually none.
+fn defaults(cluster: &Cluster<'_>) -> impl Iterator<Item = PriorityClass> {
+    cluster.saying::<PriorityClass>("priorityclasses", r#""globalDefault":true"#).into_iter().filter(is_default)
 }
 
 fn is_default(class: &PriorityClass) -> bool {

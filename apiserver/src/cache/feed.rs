@@ -1,9 +1,6 @@
 //! The cache's only source: the store, read once and then watched.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -106,7 +103,7 @@ impl State {
                 (Arc::new(before.deleted_at(revision)), Some(before), true)
             }
         };
-        let event = Arc::new(Event { item, before, deleted, at, frame: OnceLock::new() });
+        let event = Arc::new(Event { item, before, deleted, at });
         self.window.push(event.clone());
         Some(event)
     }

@@ -91,6 +91,12 @@ pub fn without_revision(json: &[u8]) -> Vec<u8> {
     [HEAD.as_bytes(), after_revision(json)].concat()
 }
 
+/// Whether JSON that [`with_revision`] made is of this stored form.
+#[must_use]
+pub fn is_stored_as(json: &[u8], stored: &[u8]) -> bool {
+    stored.strip_prefix(HEAD.as_bytes()) == Some(after_revision(json))
+}
+
 /// What follows the head and the spliced revision, if there is one.
 #[must_use]
 pub fn after_revision(json: &[u8]) -> &[u8] {
@@ -237,6 +243,7 @@ mod tests {
         assert_eq!((item.namespace(), item.name()), ("ns", "a"));
         assert!(item.json.starts_with(br#"{"metadata":{"resourceVersion":"7","labels""#));
         assert_eq!(without_revision(&item.json), STORED);
+        assert!(is_stored_as(&item.json, STORED) && !is_stored_as(&item.json, &item.json));
         assert!(item.deleted_at(9).json.starts_with(br#"{"metadata":{"resourceVersion":"9","labels""#));
     }
 

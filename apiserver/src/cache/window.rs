@@ -1,11 +1,7 @@
 //! The recent changes of one kind, kept so that watchers can resume and slow ones can catch up.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, OnceLock},
-};
+use std::{collections::VecDeque, sync::Arc};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::item::Item;
@@ -26,8 +22,6 @@ pub struct Event {
     pub deleted: bool,
     /// When it became visible.
     pub at: Timestamp,
-    /// The frame most watchers get: encoded by the first, shared by all.
-    pub frame: OnceLock<Bytes>,
 }
 
 impl Event {
@@ -93,11 +87,13 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn event(revision: u64, size: usize) -> Arc<Event> {
         let item = Item { key: "k".into(), revision, json: Bytes::from(vec![0; size]), labels: Default::default(), fields: Box::default() };
-        Arc::new(Event { item: Arc::new(item), before: None, deleted: false, at: Timestamp::UNIX_EPOCH, frame: OnceLock::new() })
+        Arc::new(Event { item: Arc::new(item), before: None, deleted: false, at: Timestamp::UNIX_EPOCH })
     }
 
     fn revisions(window: &Window, after: u64) -> Result<Vec<u64>, TooOld> {

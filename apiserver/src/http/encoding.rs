@@ -1,5 +1,7 @@
 //! The forms an answer can take, and how an object gets from its stored JSON into each.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -140,15 +142,31 @@ fn head(kind: &str, api_version: &str) -> String {
 /// # Errors
 /// 500 when what is stored cannot be read.
 pub fn object(kind: &Kind, version: usize, json: &[u8], shape: Shape) -> Result<Bytes> {
+    let mut out = Vec::new();
+    write(kind, version, json, shape, &mut out)?;
+    Ok(Bytes::from(out))
+}
+
+/// The same, behind what is there already.
+///
+/// # Errors
+/// As [`object`].
+pub fn write(kind: &Kind, version: usize, json: &[u8], shape: Shape, out: &mut Vec<u8>) -> Result<()> {
     let row = &kind.versions[version];
     match shape {
         Shape::Object => {
-            let body = convert(row, version, json)?;
-            Ok(prefixed(&head(kind.name, &row.api_version), &body))
+            let (head, body) = (head(kind.name, &row.api_version), convert(row, version, json)?);
+            out.reserve(head.len() + body.len());
+            out.extend_from_slice(head.as_bytes());
+            out.extend_from_slice(&body[1..]);
         }
-        Shape::Metadata => metadata(json),
-        Shape::Table(include) => table::of(kind, std::iter::once(json), &json!({ "resourceVersion": codec::revision(json) }), include),
+        Shape::Metadata => out.extend_from_slice(&metadata(json)?),
+        Shape::Table(include) => {
+            let meta = json!({ "resourceVersion": codec::revision(json) });
+            out.extend_from_slice(&table::of(kind, std::iter::once(json), &meta, include)?);
+        }
     }
+    Ok(())
 }
 
 /// An object's metadata by itself.
@@ -166,16 +184,17 @@ pub fn metadata(json: &[u8]) -> Result<Bytes> {
 /// 500 when what is stored cannot be read.
 pub fn item(kind: &Kind, version: usize, item: &Item, shape: Shape) -> Result<Bytes> {
     match shape {
-        Shape::Object => convert(&kind.versions[version], version, &item.json),
+        Shape::Object if version == 0 => Ok(item.json.clone()),
+        Shape::Object => Ok(convert(&kind.versions[version], version, &item.json)?.into_owned().into()),
         Shape::Metadata => metadata(&item.json),
         Shape::Table(_) => Err(ApiError::internal("tables have rows, not items")),
     }
 }
 
 /// Stored JSON in another version. The stored version costs nothing.
-fn convert(row: &Version, version: usize, json: &[u8]) -> Result<Bytes> {
+fn convert<'a>(row: &Version, version: usize, json: &'a [u8]) -> Result<Cow<'a, [u8]>> {
     if version == 0 {
-        return Ok(Bytes::copy_from_slice(json));
+        return Ok(Cow::Borrowed(json));
     }
     let wrong = |error: serde_json::Error| ApiError::internal(format!("convert a stored object: {error}"));
     let mut value: Value = serde_json::from_slice(json).map_err(wrong)?;
@@ -184,14 +203,7 @@ fn convert(row: &Version, version: usize, json: &[u8]) -> Result<Bytes> {
         map.remove("kind");
         map.remove("apiVersion");
     }
-    serde_json::to_vec(&value).map(Bytes::from).map_err(wrong)
-}
-
-fn prefixed(head: &str, body: &[u8]) -> Bytes {
-    let mut out = Vec::with_capacity(head.len() + body.len());
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(&body[1..]);
-    Bytes::from(out)
+    serde_json::to_vec(&value).map(Cow::Owned).map_err(wrong)
 }
 
 /// JSON as YAML.

@@ -1,16 +1,20 @@
 //! Where a path leads: to which kind, version, namespace, object and subresource.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
+
+use percent_encoding::percent_decode_str;
 
 use crate::kinds::Kind;
 
-/// Paths of resources, looked up by group, version and plural.
+/// Paths of resources.
 pub struct Routes {
-    routes: HashMap<(String, String), (usize, usize)>,
-    /// Group-versions that are served.
-    versions: Vec<String>,
+    /// The kinds of each group-version that is served, by their plurals.
+    routes: HashMap<String, Kinds>,
     namespaced: Vec<bool>,
 }
+
+/// The places of kinds in the table, and of the version in their rows.
+type Kinds = HashMap<String, (usize, usize)>;
 
 /// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,50 +50,45 @@ impl Routes {
     /// The routes of a table.
     #[must_use]
     pub fn new(table: &[Kind]) -> Self {
-        let mut routes = HashMap::new();
-        let mut versions = Vec::new();
+        let mut routes: HashMap<_, Kinds> = HashMap::new();
         for (index, kind) in table.iter().enumerate() {
             for (place, version) in kind.versions.iter().enumerate() {
-                routes.insert((version.api_version.clone(), kind.plural.to_owned()), (index, place));
-                if !versions.contains(&version.api_version) {
-                    versions.push(version.api_version.clone());
-                }
+                routes.entry(version.api_version.clone()).or_default().insert(kind.plural.to_owned(), (index, place));
             }
         }
-        Self { routes, versions, namespaced: table.iter().map(|kind| kind.namespaced).collect() }
+        Self { routes, namespaced: table.iter().map(|kind| kind.namespaced).collect() }
     }
 
     /// Where the path leads.
     #[must_use]
     pub fn find(&self, path: &str) -> Target {
-        let decode = |segment: &str| percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned();
-        let segments: Vec<String> = path.trim_matches('/').split('/').map(decode).collect();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let segments: Vec<Cow<'_, str>> =
+            path.trim_matches('/').split('/').map(|segment| percent_decode_str(segment).decode_utf8_lossy()).collect();
+        let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
         let (api_version, rest) = match segments.as_slice() {
-            ["api", version, rest @ ..] => ((*version).to_owned(), rest),
-            ["apis", group, version, rest @ ..] => (format!("{group}/{version}"), rest),
+            ["api", version, rest @ ..] => (Cow::Borrowed(*version), rest),
+            ["apis", group, version, rest @ ..] => (Cow::Owned(format!("{group}/{version}")), rest),
             _ => return Target::Nowhere,
         };
-        if !self.versions.contains(&api_version) {
-            return if segments[0] == "apis" && self.versions.iter().any(|known| known.starts_with(&format!("{}/", segments[1]))) {
+        let Some(kinds) = self.routes.get(&*api_version) else {
+            return if segments[0] == "apis" && self.routes.keys().any(|known| known.starts_with(&format!("{}/", segments[1]))) {
                 Target::Unknown
             } else {
                 Target::Nowhere
             };
-        }
-        self.below(api_version, rest, path).unwrap_or(Target::Unknown)
+        };
+        self.below(&api_version, kinds, rest, path).unwrap_or(Target::Unknown)
     }
 
-    fn below(&self, api_version: String, rest: &[&str], path: &str) -> Option<Target> {
-        let lookup = |plural: &str| self.routes.get(&(api_version.clone(), plural.to_owned())).copied();
+    fn below(&self, api_version: &str, kinds: &Kinds, rest: &[&str], path: &str) -> Option<Target> {
         let (namespace, plural, tail) = match rest {
-            [] | [""] => return Some(Target::Version(api_version)),
+            [] | [""] => return Some(Target::Version(api_version.to_owned())),
             // A namespace has parts of its own, which are no resources.
             ["namespaces", _, "status" | "finalize", ..] | ["namespaces"] | ["namespaces", _] => (None, "namespaces", &rest[1..]),
             ["namespaces", namespace, plural, tail @ ..] => (Some((*namespace).to_owned()), *plural, tail),
             [plural, tail @ ..] => (None, *plural, tail),
         };
-        let (kind, version) = lookup(plural)?;
+        let (kind, version) = *kinds.get(plural)?;
         if namespace.is_some() && !self.namespaced[kind] {
             return None;
         }

@@ -36,6 +36,8 @@ const BOOKMARKS: Duration = Duration::from_secs(60);
 const LONGEST: u64 = 1800;
 /// Frames that are ready together are sent together, up to so many bytes.
 const CHUNK: usize = 128 * 1024;
+/// About as many bytes of a frame are not the object's stored JSON.
+const AROUND: usize = 80;
 /// The annotation of the bookmark that ends the initial events.
 const INITIAL_END: &str = "k8s.io/initial-events-end";
 
@@ -143,10 +145,7 @@ impl Watch {
     fn initial(&mut self) -> Result<Vec<u8>> {
         let mut chunk = Vec::new();
         while let Some(item) = self.initial.pop_front() {
-            let object = self.object(&item)?;
-            let frame = line("ADDED", &object);
-            self.sent.count(frame.len());
-            chunk.extend_from_slice(&frame);
+            self.line("ADDED", &item, &mut chunk)?;
             if chunk.len() >= CHUNK {
                 return Ok(chunk);
             }
@@ -167,6 +166,7 @@ impl Watch {
             if news.is_empty() {
                 break;
             }
+            chunk.reserve(news.iter().map(|(_, event)| event.item.json.len() + AROUND).sum());
             for (change, event) in news {
                 self.frame(change, &event, &mut chunk)?;
             }
@@ -174,43 +174,33 @@ impl Watch {
         Ok(chunk)
     }
 
-    /// Writes one event's frame. Nearly all watchers want the same one, so that is encoded once.
+    /// Writes one event's frame.
     fn frame(&mut self, change: Change, event: &Event, chunk: &mut Vec<u8>) -> Result<()> {
-        let (kind, usual) = match (change, event.before.is_some(), event.deleted) {
-            (Change::Added, before, _) => ("ADDED", !before),
-            (Change::Modified, ..) => ("MODIFIED", true),
-            (Change::Deleted, _, deleted) => ("DELETED", deleted),
-        };
-        if usual && self.shape == Shape::Object && self.target.version == 0 {
-            if event.frame.get().is_none() {
-                let _ = event.frame.set(line(kind, &self.object(&event.item)?));
-            }
-            let frame = event.frame.get().map_or(&[][..], |frame| frame);
-            self.sent.count(frame.len());
-            chunk.extend_from_slice(frame);
-            return Ok(());
+        match change {
+            Change::Added => self.line("ADDED", &event.item, chunk),
+            Change::Modified => self.line("MODIFIED", &event.item, chunk),
+            // An object that leaves the selection goes as it was last seen, at the revision at which it left.
+            Change::Deleted => match event.before.as_ref().filter(|_| !event.deleted) {
+                Some(before) => self.line("DELETED", &before.deleted_at(event.revision()), chunk),
+                None => self.line("DELETED", &event.item, chunk),
+            },
         }
-        // An object that leaves the selection goes as it was last seen, at the revision at which it left.
-        let left =
-            (change == Change::Deleted && !event.deleted).then(|| event.before.as_ref().map(|before| before.deleted_at(event.revision())));
-        let object = match left.flatten() {
-            Some(before) => self.object(&before)?,
-            None => self.object(&event.item)?,
-        };
-        let frame = line(kind, &object);
-        self.sent.count(frame.len());
-        chunk.extend_from_slice(&frame);
-        Ok(())
     }
 
-    fn object(&mut self, item: &Item) -> Result<Bytes> {
+    /// Writes one frame about an object.
+    fn line(&mut self, kind: &str, item: &Item, chunk: &mut Vec<u8>) -> Result<()> {
+        let start = chunk.len();
+        begin(kind, chunk);
         match self.shape {
             Shape::Table(include) => {
                 let headings = !std::mem::replace(&mut self.headed, true);
-                table::row(self.kind(), &item.json, include, headings)
+                chunk.extend_from_slice(&table::row(self.kind(), &item.json, include, headings)?);
             }
-            shape => encoding::object(self.kind(), self.target.version, &item.json, shape),
+            shape => encoding::write(self.kind(), self.target.version, &item.json, shape, chunk)?,
         }
+        chunk.extend_from_slice(END);
+        self.sent.count(chunk.len() - start);
+        Ok(())
     }
 
     /// Tells how far the watch has come.
@@ -239,13 +229,21 @@ impl Watch {
     }
 }
 
-/// One frame. `type` comes first: readers decode it faster that way.
+/// How a frame ends.
+const END: &[u8] = b"}\n";
+
+/// How a frame begins. `type` comes first: readers decode it faster that way.
+fn begin(kind: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"type\":\"");
+    out.extend_from_slice(kind.as_bytes());
+    out.extend_from_slice(b"\",\"object\":");
+}
+
+/// One frame about what is no object of the cache.
 fn line(kind: &str, object: &[u8]) -> Bytes {
     let mut line = Vec::with_capacity(object.len() + 32);
-    line.extend_from_slice(b"{\"type\":\"");
-    line.extend_from_slice(kind.as_bytes());
-    line.extend_from_slice(b"\",\"object\":");
+    begin(kind, &mut line);
     line.extend_from_slice(object);
-    line.extend_from_slice(b"}\n");
+    line.extend_from_slice(END);
     Bytes::from(line)
 }

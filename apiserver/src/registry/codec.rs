@@ -296,12 +296,14 @@ pub fn view(json: &[u8], field: &str) -> serde_json::Result<Value> {
     Ok(Value::Object(view))
 }
 
-/// The metadata of stored JSON, unread.
+/// The metadata of JSON of the stored form, unread, as is what follows.
 ///
 /// # Errors
-/// When it is no object.
+/// When it does not begin with its metadata.
 pub fn metadata(json: &[u8]) -> serde_json::Result<&str> {
-    Ok(parts(json)?.into_iter().find(|(key, _)| *key == "metadata").map_or("{}", |(_, raw)| raw.get()))
+    let metadata = json.starts_with(HEAD.as_bytes()).then(|| &json[HEAD.len() - 1..]);
+    let mut reader = serde_json::Deserializer::from_str(text(metadata.unwrap_or_default())?).into_iter::<&RawValue>();
+    reader.next().ok_or_else(|| serde_json::Error::custom("a stored object begins with its metadata"))?.map(RawValue::get)
 }
 
 /// The revision that [`crate::cache::item::with_revision`] spliced into stored JSON.
@@ -344,6 +346,13 @@ mod tests {
     fn the_stored_form_begins_with_metadata() {
         let json = br#"{"apiVersion":"v1","kind":"ConfigMap","data":{"a":"\"metadata\":{"},"metadata":{"name":"x"}}"#;
         assert_eq!(reorder(json, None).unwrap(), r#"{"metadata":{"name":"x"},"data":{"a":"\"metadata\":{"}}"#);
+    }
+
+    #[test]
+    fn metadata_is_found_and_nothing_else_is_read() {
+        assert_eq!(metadata(br#"{"metadata":{"name":"x","labels":{}},"spec":no"#).unwrap(), r#"{"name":"x","labels":{}}"#);
+        assert!(metadata(br#"{"spec":{},"metadata":{}}"#).is_err());
+        assert!(metadata(b"").is_err());
     }
 
     #[test]

@@ -252,8 +252,12 @@ impl FieldSet {
     /// # Errors
     /// When it is not JSON.
     pub fn overlaps_json(&self, json: &str) -> serde_json::Result<bool> {
-        let node = Tree { member: false, children: self.clone() };
-        Overlap(&node).deserialize(&mut serde_json::Deserializer::from_str(json))
+        // Most sets have nothing to do with each other, and then the first steps of the one do not even stand in the other.
+        let may = |(element, _): &(PathElement, Tree)| !matches!(element, PathElement::Field(name) if !json.contains(&**name));
+        if !self.nodes.iter().any(may) {
+            return Ok(false);
+        }
+        Overlap { member: false, below: self }.deserialize(&mut serde_json::Deserializer::from_str(json))
     }
 }
 
@@ -338,8 +342,12 @@ impl<'de> Deserialize<'de> for Step {
     }
 }
 
-/// Looks for a path that is also in the node.
-struct Overlap<'a>(&'a Tree);
+/// Looks for a path that is also in a node.
+struct Overlap<'a> {
+    /// Whether the node itself is in the set.
+    member: bool,
+    below: &'a FieldSet,
+}
 
 impl<'de> DeserializeSeed<'de> for Overlap<'_> {
     type Value = bool;
@@ -358,16 +366,16 @@ impl<'de> Visitor<'de> for Overlap<'_> {
         while let Some(step) = map.next_key()? {
             empty = false;
             let ours = match &step {
-                Step::Below(element) if !found => self.0.children.get(element),
+                Step::Below(element) if !found => self.below.get(element),
                 _ => None,
             };
             member |= matches!(step, Step::Itself);
             match ours {
-                Some(node) => found = map.next_value_seed(Overlap(node))?,
+                Some(node) => found = map.next_value_seed(Overlap { member: node.member, below: &node.children })?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(found || self.0.member && (member || empty))
+        Ok(found || self.member && (member || empty))
     }
 }
 

@@ -114,11 +114,10 @@ impl Operation {
 /// The entries to start from: those of the request, so that a client can edit them, unless it knows nothing of
 /// them or comes through a subresource; else those of the stored object. A request with one empty entry
 /// (`managedFields: [{}]`) resets them.
-pub fn live_or_new(live: Option<&[Entry]>, new: Option<&[Entry]>, subresource: bool) -> Option<Vec<Entry>> {
-    match new {
-        Some([reset]) if !subresource && *reset == Entry::default() => None,
-        Some(new) if !subresource && !new.is_empty() => Some(new.to_vec()),
-        _ => live.map(<[_]>::to_vec),
+pub fn live_or_new(live: Option<Vec<Entry>>, new: Option<Vec<Entry>>, subresource: bool) -> Option<Vec<Entry>> {
+    match new.filter(|new| !subresource && !new.is_empty()) {
+        Some(new) => Some(new).filter(|new| *new != [Entry::default()]),
+        None => live,
     }
 }
 

@@ -188,7 +188,7 @@ impl Registry {
         let pinned = check(kind, call, name, &new, &old, matches!(change, Change::Put(_)))?;
         let given = take_managed(&mut new)?;
         take_managed(&mut old)?;
-        let entries = managed::live_or_new(live.as_deref(), given.as_deref(), !part.is_main());
+        let entries = managed::live_or_new(live, given, !part.is_main());
         let (mut object, written) = match part {
             Part::Main => {
                 let new = keep_status(kind, new, &old);
@@ -274,13 +274,13 @@ impl Registry {
             Some(STATUS) => kind.behaviour.on_status(object, &*old, call.now),
             Some(_) => {}
         }
-        let before = item::without_revision(&current.json);
+        let before = &current.json;
         let encode = |object: &mut dyn Object| match part.field() {
-            Some(field) => codec::stored_part(kind, object, field, managed.as_deref(), &before),
+            Some(field) => codec::stored_part(kind, object, field, managed.as_deref(), before),
             None => codec::stored(kind, object, managed.as_deref()),
         };
         let mut stored = encode(object)?;
-        let differs = || codec::spec_differs(&stored, &before).map_err(|error| ApiError::internal(error.to_string()));
+        let differs = || codec::spec_differs(&stored, before).map_err(|error| ApiError::internal(error.to_string()));
         if kind.generation && part.field() != Some(STATUS) && differs()? {
             object.meta_mut().generation = Some(old.meta().generation.unwrap_or(0) + 1);
             stored = encode(object)?;
@@ -309,7 +309,7 @@ impl Registry {
                 return Ok(Some(Written { json: stored, created: false }));
             }
             self.store.delete(&format!("{}{}", kind.prefix(), current.key), expect).await
-        } else if call.dry_run || stored[..] == *item::without_revision(&current.json) {
+        } else if call.dry_run || item::is_stored_as(&current.json, &stored) {
             return Ok(Some(Written { json: item::with_revision(&stored, current.revision), created: false }));
         } else {
             self.put(kind, &current.key, stored.clone(), expect, holds).await
@@ -383,7 +383,9 @@ fn keep_status(kind: &Kind, mut new: Value, old: &Value) -> Value {
 
 /// A write of a part takes only that from `new`, and everything else from `old`.
 fn compose(piece: &Piece, mut new: Value, old: &Value) -> Value {
-    let mut composed = old.clone();
+    let stays = |(name, _): &(&String, &Value)| !piece.whole || *name != piece.field;
+    let kept = old.as_object().into_iter().flatten().filter(stays);
+    let mut composed = Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect());
     composed["metadata"]["uid"] = new.pointer_mut("/metadata/uid").map(Value::take).unwrap_or_default();
     (piece.take)(&mut new, &mut composed);
     composed

@@ -122,8 +122,11 @@ impl Graph {
         for owner in before.iter().flat_map(|meta| owners(meta)).filter(|owner| !kept.contains(owner.uid.as_str())) {
             self.unlink(&owner.uid, uid, look);
         }
+        let had: HashSet<_> = before.iter().flat_map(|meta| owners(meta)).map(|owner| owner.uid.as_str()).collect();
         for owner in owners(meta) {
-            self.dependents.entry(owner.uid.clone()).or_default().insert(uid.to_owned());
+            if !had.contains(owner.uid.as_str()) {
+                self.dependents.entry(owner.uid.clone()).or_default().insert(uid.to_owned());
+            }
             match self.nodes.get(&owner.uid) {
                 None => {
                     look.insert(uid.to_owned());

@@ -94,12 +94,13 @@ fn the_oldest_updaters_are_merged() {
 #[test]
 fn which_entries_to_start_from() {
     let entry = |manager: &str| Entry { manager: Some(manager.into()), ..Entry::default() };
-    let (live, new) = ([entry("live")], [entry("new")]);
-    assert_eq!(live_or_new(Some(&live), Some(&new), false), Some(new.to_vec()));
-    assert_eq!(live_or_new(Some(&live), Some(&new), true), Some(live.to_vec()));
-    assert_eq!(live_or_new(Some(&live), None, false), Some(live.to_vec()));
-    assert_eq!(live_or_new(Some(&live), Some(&[]), false), Some(live.to_vec()));
-    assert_eq!(live_or_new(Some(&live), Some(&[Entry::default()]), false), None);
+    let (live, new) = (vec![entry("live")], vec![entry("new")]);
+    let given = |new: Option<&[Entry]>, subresource| live_or_new(Some(live.clone()), new.map(<[_]>::to_vec), subresource);
+    assert_eq!(given(Some(&new), false), Some(new.clone()));
+    assert_eq!(given(Some(&new), true), Some(live.clone()));
+    assert_eq!(given(None, false), Some(live.clone()));
+    assert_eq!(given(Some(&[]), false), Some(live.clone()));
+    assert_eq!(given(Some(&[Entry::default()]), false), None);
 }
 
 /// Every recorded creation: from the object upstream answered, without what it fills in after ownership is settled,
