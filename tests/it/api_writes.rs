@@ -102,7 +102,7 @@ async fn two_services_never_share_an_address_or_a_port() {
     let (cluster, http) = server().await;
     let path = "/api/v1/namespaces/default/services";
     let service = |name: String| json!({ "metadata": { "name": name }, "spec": { "type": "NodePort", "ports": [{ "port": 80 }] } });
-    let made = futures::future::join_all((0..50).map(|number| {
+    let made = futures::future::join_all((0..120).map(|number| {
         let (http, body) = (http.clone(), service(format!("s{number}")));
         async move { http.post(path, &body).await.json() }
     }))
@@ -110,7 +110,7 @@ async fn two_services_never_share_an_address_or_a_port() {
     let distinct = |pointer: &str| {
         made.iter().filter_map(|service| service.pointer(pointer).map(Value::to_string)).collect::<std::collections::BTreeSet<_>>().len()
     };
-    assert_eq!((distinct("/spec/clusterIP"), distinct("/spec/ports/0/nodePort")), (50, 50));
+    assert_eq!((distinct("/spec/clusterIP"), distinct("/spec/ports/0/nodePort")), (120, 120));
     let taken = json!({ "metadata": { "name": "late" }, "spec": { "clusterIP": made[0]["spec"]["clusterIP"], "ports": [{ "port": 80 }] } });
     assert_eq!(http.post(path, &taken).await.code, 422);
     cluster.stop().await.expect("it stops");

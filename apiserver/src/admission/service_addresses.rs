@@ -69,12 +69,13 @@ impl Step for Plugin {
             return Ok(());
         }
         let own = attempt.old.and_then(|old| old.meta().uid.clone());
-        let others: Vec<Service> =
-            cluster.all("services").into_iter().filter(|other: &Service| own.is_none() || other.metadata.uid != own).collect();
         let old = attempt.old.map(|old| cast::<Service>(old).clone());
         let name = attempt.name;
         let Some(service) = attempt.object.any_mut().downcast_mut::<Service>() else { return Ok(()) };
+        // A promise ends once the cache shows what came of it. So the cache is asked while no promise can end: what is in neither is free.
         let mut promised = self.promised.lock();
+        let others: Vec<Service> =
+            cluster.all("services").into_iter().filter(|other: &Service| own.is_none() || other.metadata.uid != own).collect();
         let mut taken: HashSet<Claim> = others.iter().flat_map(claims).collect();
         taken.extend(promised.iter().cloned());
         let mut errors = Errors::new();
