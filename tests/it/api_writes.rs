@@ -111,6 +111,16 @@ async fn two_services_never_share_an_address_or_a_port() {
         made.iter().filter_map(|service| service.pointer(pointer).map(Value::to_string)).collect::<std::collections::BTreeSet<_>>().len()
     };
     assert_eq!((distinct("/spec/clusterIP"), distinct("/spec/ports/0/nodePort")), (120, 120));
+    // Of many who ask for the same one gets it.
+    let has = |port: i64| made.iter().any(|service| service["spec"]["ports"][0]["nodePort"] == port);
+    let free = (30_000..=32_767).find(|port| !has(*port)).expect("a free port");
+    let same = futures::future::join_all((0..60).map(|number| {
+        let spec = json!({ "type": "NodePort", "clusterIP": "10.254.0.77", "ports": [{ "port": 80, "nodePort": free }] });
+        let (http, body) = (http.clone(), json!({ "metadata": { "name": format!("same{number}") }, "spec": spec }));
+        async move { http.post(path, &body).await.code }
+    }))
+    .await;
+    assert_eq!(same.iter().filter(|code| **code == 201).count(), 1, "{same:?}");
     let taken = json!({ "metadata": { "name": "late" }, "spec": { "clusterIP": made[0]["spec"]["clusterIP"], "ports": [{ "port": 80 }] } });
     assert_eq!(http.post(path, &taken).await.code, 422);
     cluster.stop().await.expect("it stops");
