@@ -49,8 +49,6 @@ pub enum Action {
 pub struct Piece {
     /// The field of the object it is in.
     pub field: &'static str,
-    /// Whether nothing of that field stays that was there.
-    pub whole: bool,
     /// Takes what a write of this part may change over from the object that was sent into the one that is there: (sent, there).
     pub take: fn(&mut Value, &mut Value),
     /// Takes out of an object what managedFields do not see of this part.
@@ -84,7 +82,6 @@ impl Moment<'_> {
 /// The `status` of every kind that writes it apart.
 pub static STATUS: Piece = Piece {
     field: "status",
-    whole: true,
     take: |sent, there| {
         // As upstream: annotations may come with a status, labels and the rest of the metadata may not.
         put(sent, there, "/metadata/annotations");
@@ -101,7 +98,6 @@ fn of_status(kind: &dyn Behaviour, new: &dyn Object, old: &dyn Object, errors: &
 /// The `scale` of every kind that has one.
 pub static SCALE: Piece = Piece {
     field: "spec",
-    whole: false,
     take: |sent, there| put(sent, there, "/spec/replicas"),
     // A Scale does not tell no replicas from none.
     unseen: |object| {
@@ -128,7 +124,6 @@ pub const FINALIZE: Subresource = Subresource {
     verbs: &["update"],
     action: Action::Part(&Piece {
         field: "spec",
-        whole: false,
         take: |sent, there| put(sent, there, "/spec/finalizers"),
         unseen: |_| {},
         validate: of_status,
@@ -142,7 +137,6 @@ pub const APPROVAL: Subresource = Subresource {
     verbs: PART_VERBS,
     action: Action::Part(&Piece {
         field: "status",
-        whole: false,
         take: |sent, there| put(sent, there, "/status/conditions"),
         unseen: |_| {},
         validate: of_status,
@@ -158,7 +152,6 @@ pub const EPHEMERAL_CONTAINERS: Subresource = Subresource {
     verbs: PART_VERBS,
     action: Action::Part(&Piece {
         field: "spec",
-        whole: false,
         take: |sent, there| put(sent, there, "/spec/ephemeralContainers"),
         unseen: |_| {},
         validate: |kind, new, old, errors| {
@@ -176,7 +169,6 @@ pub const RESIZE: Subresource = Subresource {
     verbs: PART_VERBS,
     action: Action::Part(&Piece {
         field: "spec",
-        whole: false,
         take: part::take_resources,
         unseen: |_| {},
         validate: |kind, new, old, errors| {

@@ -383,9 +383,7 @@ fn keep_status(kind: &Kind, mut new: Value, old: &Value) -> Value {
 
 /// A write of a part takes only that from `new`, and everything else from `old`.
 fn compose(piece: &Piece, mut new: Value, old: &Value) -> Value {
-    let stays = |(name, _): &(&String, &Value)| !piece.whole || *name != piece.field;
-    let kept = old.as_object().into_iter().flatten().filter(stays);
-    let mut composed = Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect());
+    let mut composed = old.clone();
     composed["metadata"]["uid"] = new.pointer_mut("/metadata/uid").map(Value::take).unwrap_or_default();
     (piece.take)(&mut new, &mut composed);
     composed
