@@ -33,8 +33,10 @@ use crate::{
 
 /// How many requests are under way at once.
 const IN_FLIGHT: usize = 64;
-/// The field of a status that is merged by the types of its elements.
+/// The list of a status that others write to as well.
 const CONDITIONS: &str = "conditions";
+/// The lists of a status that are merged, and by which field of their elements.
+const MERGED: [(&str, &str); 3] = [(CONDITIONS, "type"), ("hostIPs", "ip"), ("podIPs", "ip")];
 /// The first pause after a request that failed; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -287,8 +289,10 @@ fn version(meta: &ObjectMeta) -> u64 {
 /// The UID is a precondition: a pod of the same name that came later is not touched.
 fn patch(uid: &str, stored: &Fields, wanted: &Fields) -> Option<Value> {
     let mut status = changes(stored, wanted);
-    if let Some(conditions) = status.get_mut(CONDITIONS) {
-        *conditions = Value::Array(conditions_patch(stored.get(CONDITIONS), wanted.get(CONDITIONS)));
+    for (list, key) in MERGED {
+        if let Some(elements) = status.get_mut(list) {
+            *elements = Value::Array(list_patch(key, stored.get(list), wanted.get(list)));
+        }
     }
     (!status.is_empty()).then(|| json!({ "metadata": { "uid": uid }, "status": status }))
 }
@@ -300,23 +304,22 @@ fn changes(stored: &Fields, wanted: &Fields) -> Fields {
     changed.chain(gone).collect()
 }
 
-/// Conditions are merged by their types: only what differs of those that differ is sent, and what one had and has no more is sent as null.
-fn conditions_patch(stored: Option<&Value>, wanted: Option<&Value>) -> Vec<Value> {
-    const TYPE: &str = "type";
+/// Elements are merged by a key: only what differs of those that differ is sent, and what one had and has no more is sent as null.
+fn list_patch(key: &str, stored: Option<&Value>, wanted: Option<&Value>) -> Vec<Value> {
     fn all(list: Option<&Value>) -> impl Iterator<Item = &Fields> + Clone {
         list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
     }
     let (stored, wanted) = (all(stored), all(wanted));
     let changed = wanted.clone().filter_map(|new| {
-        let Some(old) = stored.clone().find(|old| old.get(TYPE) == new.get(TYPE)) else { return Some(new.clone()) };
+        let Some(old) = stored.clone().find(|old| old.get(key) == new.get(key)) else { return Some(new.clone()) };
         let mut differs = changes(old, new);
         (!differs.is_empty()).then(|| {
-            differs.extend(new.get(TYPE).map(|kind| (TYPE.to_owned(), kind.clone())));
+            differs.extend(new.get(key).map(|value| (key.to_owned(), value.clone())));
             differs
         })
     });
-    let gone = stored.clone().filter(|old| !wanted.clone().any(|new| new.get(TYPE) == old.get(TYPE)));
-    let gone = gone.map(|old| json!({ "$patch": "delete", TYPE: old.get(TYPE) }));
+    let gone = stored.clone().filter(|old| !wanted.clone().any(|new| new.get(key) == old.get(key)));
+    let gone = gone.map(|old| json!({ "$patch": "delete", key: old.get(key) }));
     changed.map(Value::Object).chain(gone).collect()
 }
 
@@ -434,6 +437,14 @@ mod tests {
         assert_eq!(patch("u", &stored, &wanted).unwrap()["status"], json!({ "conditions": sent }));
         let deleted = json!([{ "type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m" }, { "$patch": "delete", "type": "Initialized" }]);
         assert_eq!(patch("u", &wanted, &stored).unwrap()["status"], json!({ "conditions": deleted }));
+    }
+
+    #[test]
+    fn an_address_that_is_another_one_takes_the_place_of_the_old() {
+        let at =
+            |ip: &str| fields(&status("Running", json!({ "podIP": ip, "podIPs": [{ "ip": ip }], "hostIPs": [{ "ip": "192.168.0.4" }] })));
+        let sent = json!({ "podIP": "10.244.3.10", "podIPs": [{ "ip": "10.244.3.10" }, { "$patch": "delete", "ip": "10.244.3.6" }] });
+        assert_eq!(patch("u", &at("10.244.3.6"), &at("10.244.3.10")).unwrap()["status"], sent);
     }
 
     /// Requests in short, from a server that answers each after a second of virtual time.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mini_tests::{Ran, World, root, wait_for};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Which client plays the story.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -221,6 +221,34 @@ async fn whoever_is_killed_the_story_ends_well() {
         })
         .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_address_was_given_away_gets_another() {
+    let world = World::up(1);
+    let bound = r#"{"spec":{"nodeName":"k8s-node-1"}}"#;
+    let run = |name: &'static str| ["run", name, "--image=nginx", "--overrides", bound];
+    retried(&world, &run("old")).await;
+    live(&world, 1).await;
+    world.ctl(&["stop", "k8s-node-1"]).success();
+    // A kubelet that starts has no containers, and looks at the pods by their names.
+    for name in ["new-a", "new-b", "new-c"] {
+        world.kubectl(&run(name)).success();
+    }
+    world.ctl(&["start", "k8s-node-1"]).success();
+    live(&world, 4).await;
+}
+
+/// Waits until so many pods run, each with an address of its own and no other.
+async fn live(world: &World, count: usize) {
+    wait_for("pods that run, each with one address", || async {
+        let pods = Client::Theirs.items(world, &["get", "pods"])?;
+        let ready = |pod: &&Value| pod["status"]["containerStatuses"][0]["ready"] == true;
+        let one = |pod: &&Value| pod["status"]["podIPs"] == json!([{ "ip": pod["status"]["podIP"] }]);
+        let good: BTreeSet<_> = pods.iter().filter(ready).filter(one).filter_map(|pod| pod["status"]["podIP"].as_str()).collect();
+        if good.len() == count { Ok(()) } else { Err(pods.iter().map(|pod| pod["status"].to_string()).collect::<Vec<_>>().join("\n")) }
+    })
+    .await;
 }
 
 /// Runs kubectl until the API server, which may just be starting, has taken it.

@@ -219,15 +219,16 @@ impl World {
         .await;
     }
 
-    /// The last lines of every component's log, to be shown when a test fails.
+    /// The last lines of every component's log, to be shown when a test fails; all of them where `MINI_LOG` says what is to be in it.
     #[must_use]
     pub fn logs(&self) -> String {
         let folder = std::fs::read_dir(self.home().join("logs"));
         let files = folder.into_iter().flatten().flatten();
+        let shown = if std::env::var_os("MINI_LOG").is_some() { usize::MAX } else { 15 };
         let tail = |file: std::fs::DirEntry| {
             let text = std::fs::read_to_string(file.path()).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
-            format!("== {}\n{}\n", file.file_name().to_string_lossy(), lines[lines.len().saturating_sub(15)..].join("\n"))
+            format!("== {}\n{}\n", file.file_name().to_string_lossy(), lines[lines.len().saturating_sub(shown)..].join("\n"))
         };
         files.map(tail).collect()
     }

@@ -307,9 +307,13 @@ async fn whatever_happens_all_is_well_in_the_end() {
     if let Err(wrong) = settled {
         let about = churn.log.iter().filter(|line| line.split([' ', '-', ':', ',']).any(|word| word.contains('/') && names(&wrong, word)));
         let about: Vec<&str> = about.map(String::as_str).collect();
+        let told = churn.world.kubectl(&["get", "events", "-A", "--sort-by=.metadata.creationTimestamp"]).stdout();
+        let is_about = |word: &str| word.split_once('/').is_some_and(|(_, name)| !name.is_empty() && wrong.contains(name));
+        let told: Vec<&str> = told.lines().filter(|line| line.split_whitespace().any(is_about)).collect();
         panic!(
-            "seed {seed}: not all is well {SETTLING:?} after {done} changes:\n{wrong}\nwhat was done with them:\n{}\nthe pods:\n{}",
+            "seed {seed}: not all is well {SETTLING:?} after {done} changes:\n{wrong}\nwhat was done with them:\n{}\nthe events:\n{}\nthe pods:\n{}",
             about.join("\n"),
+            told.join("\n"),
             churn.world.kubectl(&["get", "pods", "-A", "-o", "wide"]).stdout()
         );
     }
