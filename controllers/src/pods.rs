@@ -9,9 +9,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use mini_api::{condition, pod};
-
-/// Requests of one run that are under way at the same time.
-const IN_FLIGHT: usize = 64;
+use mini_daemon::write::AT_ONCE;
 
 /// The annotation that says how costly it is to lose a pod; the cheapest go first.
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -105,7 +103,7 @@ pub(crate) async fn in_growing_batches<E, F: Future<Output = Result<(), E>>>(cou
     let (mut next, mut batch) = (0, 1);
     while next < count {
         let end = count.min(next + batch);
-        let mut results = stream::iter(next..end).map(&work).buffer_unordered(IN_FLIGHT);
+        let mut results = stream::iter(next..end).map(&work).buffer_unordered(AT_ONCE);
         let mut failed = None;
         while let Some(result) = results.next().await {
             failed = failed.or(result.err());
@@ -120,7 +118,7 @@ pub(crate) async fn in_growing_batches<E, F: Future<Output = Result<(), E>>>(cou
 
 /// Does all of `work`, some at a time, and returns the first error.
 pub(crate) async fn together<E, F: Future<Output = Result<(), E>>>(work: Vec<F>) -> Result<(), E> {
-    let mut results = stream::iter(work).buffer_unordered(IN_FLIGHT);
+    let mut results = stream::iter(work).buffer_unordered(AT_ONCE);
     let mut failed = None;
     while let Some(result) = results.next().await {
         failed = failed.or(result.err());

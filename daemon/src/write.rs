@@ -5,6 +5,10 @@ use http::{HeaderValue, header::ACCEPT};
 use kube::{Client, core::request};
 use serde::Deserialize;
 
+/// How many writes of one kind a program has under way at once. Each change of a busy cluster is some writes of several programs: where
+/// one sends all that it could, the API server stores them in smaller batches, and each program is woken for less.
+pub const AT_ONCE: usize = 32;
+
 /// What the API server answered about an object that was written.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]

@@ -19,7 +19,10 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
     core::{PartialObjectMeta, Request},
 };
-use mini_daemon::{clock, write};
+use mini_daemon::{
+    clock,
+    write::{self, AT_ONCE},
+};
 use serde_json::json;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -33,8 +36,6 @@ const REFRESH: usize = 30;
 /// At how many moments of a period heartbeats are sent at most. Beyond that those of several nodes go together: what a request costs
 /// is mostly that it wakes everybody up.
 const MOST_STROKES: usize = 50;
-/// How many requests are under way at once.
-const IN_FLIGHT: usize = 64;
 /// The first pause after a failure, doubled up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -60,7 +61,7 @@ pub(crate) async fn register_all(client: &Client, nodes: &[Arc<Facts>], mut know
         let register = || register(&client, &facts, known.as_ref());
         patiently(register).await.with_context(|| format!("register node {}", facts.name))
     });
-    registered.buffered(IN_FLIGHT).try_collect().await
+    registered.buffered(AT_ONCE).try_collect().await
 }
 
 /// Repeats a request until it succeeds or is refused.
@@ -170,7 +171,7 @@ pub(crate) async fn keep(
     let (mut flying, mut waiting) = (FuturesUnordered::new(), VecDeque::new());
     let mut stroke = 0;
     loop {
-        while flying.len() < IN_FLIGHT
+        while flying.len() < AT_ONCE
             && let Some((facts, order)) = waiting.pop_front()
         {
             flying.push(beat(client.clone(), facts, order));

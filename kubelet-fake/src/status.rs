@@ -21,7 +21,8 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, Preconditions},
     core::Request,
 };
-use mini_daemon::write;
+use mini_api::pod::PENDING;
+use mini_daemon::write::{self, AT_ONCE};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -31,12 +32,14 @@ use crate::{
     resting,
 };
 
-/// How many requests are under way at once.
-const IN_FLIGHT: usize = 64;
 /// The list of a status that others write to as well.
 const CONDITIONS: &str = "conditions";
 /// The lists of a status that are merged, and by which field of their elements.
 const MERGED: [(&str, &str); 3] = [(CONDITIONS, "type"), ("hostIPs", "ip"), ("podIPs", "ip")];
+/// While so many requests are under way, what is said first of a pod waits: more is known of it soon, and the last word is enough.
+const FEW: usize = AT_ONCE / 4;
+/// But no longer than so many others have their turn.
+const OTHERS: usize = 8;
 /// The first pause after a request that failed; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -79,7 +82,16 @@ struct Slot {
     seen: Option<Arc<Pod>>,
     release: bool,
     busy: bool,
-    queued: bool,
+    queued: Option<Queue>,
+}
+
+/// Where a pod waits for its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Queue {
+    /// Something else was said of it before.
+    Main,
+    /// All that is known of it is that it begins.
+    First,
 }
 
 /// What the API server has of a pod's status.
@@ -139,8 +151,8 @@ pub(crate) async fn write(client: Client, mut words: mpsc::UnboundedReceiver<Wor
     let mut desk = Desk::default();
     let mut flying: FuturesUnordered<BoxFuture<'static, Done>> = FuturesUnordered::new();
     loop {
-        while flying.len() < IN_FLIGHT
-            && let Some(request) = desk.next(&client)
+        while flying.len() < AT_ONCE
+            && let Some(request) = desk.next(&client, flying.len())
         {
             flying.push(request);
         }
@@ -167,19 +179,28 @@ impl Slot {
 #[derive(Default)]
 struct Desk {
     slots: HashMap<Arc<str>, Slot>,
-    queue: VecDeque<Arc<str>>,
+    main: VecDeque<Arc<str>>,
+    /// Those that have gone over to the other queue stay here until it is their turn.
+    first: VecDeque<Arc<str>>,
+    /// How many of the main queue had their turn since one of the other had.
+    passed: usize,
 }
 
 impl Desk {
     fn take(&mut self, word: Word) {
         match word {
-            Word::Status { pod, status } => self.slot(&pod, |slot| (slot.wanted, slot.rest) = (Some(status), None)),
+            Word::Status { pod, status } => {
+                let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+                let begins = status.phase.as_deref() == Some(PENDING) && !self.slots.contains_key(uid);
+                let queue = if begins { Queue::First } else { Queue::Main };
+                self.slot(&pod, queue, |slot| (slot.wanted, slot.rest) = (Some(status), None));
+            }
             Word::Rest(uid, told) => match self.slots.get_mut(&uid) {
                 Some(slot) if slot.busy || slot.wanted.is_some() => slot.rest = Some(told),
                 Some(slot) if matches!(slot.stored, Stored::Told(_)) => slot.stored = Stored::Resting(told),
                 _ => {}
             },
-            Word::Release(pod) => self.slot(&pod, |slot| slot.release = true),
+            Word::Release(pod) => self.slot(&pod, Queue::Main, |slot| slot.release = true),
             Word::Seen(pod) => self.seen(pod),
             Word::Forget(uid) => {
                 // One that is busy is taken away when its request ends.
@@ -208,11 +229,11 @@ impl Desk {
         let (live, Some(told)) = (known(&pod), slot.stored.told()) else { return };
         if patch(uid, &live, &fields(&told)).is_some() {
             slot.stored = Stored::Found(live);
-            self.slot(&pod, |slot| slot.wanted = Some(told));
+            self.slot(&pod, Queue::Main, |slot| slot.wanted = Some(told));
         }
     }
 
-    fn slot(&mut self, pod: &Pod, change: impl FnOnce(&mut Slot)) {
+    fn slot(&mut self, pod: &Pod, queue: Queue, change: impl FnOnce(&mut Slot)) {
         let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
         let slot = self.slots.entry(uid.clone()).or_insert_with(|| Slot {
             stored: Stored::Found(known(pod)),
@@ -224,21 +245,46 @@ impl Desk {
             seen: None,
             release: false,
             busy: false,
-            queued: false,
+            queued: None,
         });
         change(slot);
-        if !slot.busy && !slot.queued {
-            slot.queued = true;
-            self.queue.push_back(uid);
+        if !slot.busy && slot.queued != Some(Queue::Main) {
+            self.enqueue(uid, queue);
         }
     }
 
+    fn enqueue(&mut self, uid: Arc<str>, queue: Queue) {
+        if let Some(slot) = self.slots.get_mut(&uid) {
+            slot.queued = Some(queue);
+        }
+        match queue {
+            Queue::Main => self.main.push_back(uid),
+            Queue::First => self.first.push_back(uid),
+        }
+    }
+
+    /// Whose turn it is, while so many requests are `flying`.
+    fn turn(&mut self, flying: usize) -> Option<Arc<str>> {
+        let waits = |slots: &HashMap<Arc<str>, Slot>, uid: &Arc<str>| slots.get(uid).is_some_and(|slot| slot.queued == Some(Queue::First));
+        while self.first.front().is_some_and(|uid| !waits(&self.slots, uid)) {
+            self.first.pop_front();
+        }
+        let overdue = self.passed >= OTHERS && !self.first.is_empty();
+        if !overdue && let Some(uid) = self.main.pop_front() {
+            self.passed += 1;
+            return Some(uid);
+        }
+        let uid = self.first.pop_front_if(|_| overdue || flying < FEW)?;
+        self.passed = 0;
+        Some(uid)
+    }
+
     /// The next request to send.
-    fn next(&mut self, client: &Client) -> Option<BoxFuture<'static, Done>> {
+    fn next(&mut self, client: &Client, flying: usize) -> Option<BoxFuture<'static, Done>> {
         loop {
-            let uid = self.queue.pop_front()?;
+            let uid = self.turn(flying)?;
             let Some(slot) = self.slots.get_mut(&uid) else { continue };
-            slot.queued = false;
+            slot.queued = None;
             let call =
                 Call { client: client.clone(), url: Pod::url_path(&(), Some(&slot.namespace)), name: slot.name.clone(), uid: uid.clone() };
             if let Some(wanted) = slot.wanted.take() {
@@ -272,8 +318,7 @@ impl Desk {
             (_, Sent::Release) => {}
         }
         if slot.wanted.is_some() || slot.release {
-            slot.queued = true;
-            self.queue.push_back(uid);
+            self.enqueue(uid, Queue::Main);
         } else if let Some(pod) = slot.seen.take() {
             self.seen(pod);
         }
@@ -531,7 +576,7 @@ mod tests {
         let done = || Done { uid: "u".into(), sent: Sent::Status(told.clone()), answer: Answer::Done(7) };
         for early in [true, false] {
             desk.take(Word::Status { pod: pod(), status: Arc::new(status(if early { "Running" } else { "Failed" }, json!({}))) });
-            assert!(desk.next(&client).is_some());
+            assert!(desk.next(&client, 0).is_some());
             if early {
                 desk.take(rest());
                 assert!(!rests(&desk), "what is under way is not known yet");
@@ -544,5 +589,36 @@ mod tests {
             assert!(rests(&desk));
             assert_eq!(desk.slots["u"].stored.told().as_deref(), Some(&*told));
         }
+    }
+
+    #[tokio::test]
+    async fn where_many_wait_the_first_word_waits_for_the_next() {
+        let client = Client::new(tower::service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) }), "default");
+        let mut desk = Desk::default();
+        let pod = |name: &str| {
+            let mut pod = Pod::clone(&pod());
+            (pod.metadata.name, pod.metadata.uid, pod.status) = (Some(name.to_owned()), Some(name.to_owned()), None);
+            Arc::new(pod)
+        };
+        let say = |desk: &mut Desk, name: &str, phase: &str| {
+            desk.take(Word::Status { pod: pod(name), status: Arc::new(status(phase, json!({}))) });
+        };
+        for name in ["a", "b", "c"] {
+            say(&mut desk, name, "Pending");
+        }
+        assert!(desk.next(&client, FEW).is_none());
+        say(&mut desk, "b", "Running");
+        assert!(desk.next(&client, FEW).is_some() && desk.slots["b"].busy, "more is known of it");
+        assert!(desk.next(&client, FEW).is_none());
+        assert!(desk.next(&client, FEW - 1).is_some() && desk.slots["a"].busy, "few are under way");
+        for number in 0..OTHERS {
+            let name = format!("d{number}");
+            say(&mut desk, &name, "Running");
+            assert!(desk.next(&client, AT_ONCE - 1).is_some() && desk.slots[&*name].busy);
+        }
+        say(&mut desk, "e", "Running");
+        assert!(desk.next(&client, AT_ONCE - 1).is_some() && desk.slots["c"].busy, "it has waited long enough");
+        assert!(desk.next(&client, AT_ONCE - 1).is_some() && desk.slots["e"].busy);
+        assert!(desk.next(&client, 0).is_none());
     }
 }
