@@ -426,7 +426,11 @@ async fn insist(client: &Client, pod: &str, request: impl Fn() -> write::Request
                 return Answer::Refused;
             }
             Err(error) => {
-                tracing::debug!(pod, %error, "a pod's status is told again soon");
+                if pause < LONGEST_PAUSE {
+                    tracing::debug!(pod, %error, "a pod's status is told again soon");
+                } else {
+                    tracing::warn!(pod, %error, "a pod's status has not been told for a while");
+                }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -116,6 +116,10 @@ impl Account {
 
     /// Notes why the request failed.
     pub(super) fn failed(&mut self, error: ApiError) {
+        if error.code() == StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
+            let id = String::from_utf8_lossy(self.id.as_bytes());
+            tracing::warn!(%id, %error, "a request failed within the server");
+        }
         self.error = self.audit.is_some().then_some(error);
     }
 
