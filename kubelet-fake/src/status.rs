@@ -168,6 +168,12 @@ pub(crate) async fn write(client: Client, mut words: mpsc::UnboundedReceiver<Wor
 }
 
 impl Slot {
+    /// Whether nothing was said of the pod yet, and what is to be said now is that it begins.
+    fn begins(&self) -> bool {
+        let is_new = self.queued.is_none() && self.version == 0 && matches!(self.stored, Stored::Found(_));
+        is_new && self.wanted.as_ref().is_some_and(|status| status.phase.as_deref() == Some(PENDING))
+    }
+
     /// The API server has this now, or never will.
     fn told(&mut self, status: Arc<PodStatus>) {
         let rest = self.rest.take().filter(|_| self.wanted.is_none());
@@ -189,18 +195,13 @@ struct Desk {
 impl Desk {
     fn take(&mut self, word: Word) {
         match word {
-            Word::Status { pod, status } => {
-                let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-                let begins = status.phase.as_deref() == Some(PENDING) && !self.slots.contains_key(uid);
-                let queue = if begins { Queue::First } else { Queue::Main };
-                self.slot(&pod, queue, |slot| (slot.wanted, slot.rest) = (Some(status), None));
-            }
+            Word::Status { pod, status } => self.slot(&pod, |slot| (slot.wanted, slot.rest) = (Some(status), None)),
             Word::Rest(uid, told) => match self.slots.get_mut(&uid) {
                 Some(slot) if slot.busy || slot.wanted.is_some() => slot.rest = Some(told),
                 Some(slot) if matches!(slot.stored, Stored::Told(_)) => slot.stored = Stored::Resting(told),
                 _ => {}
             },
-            Word::Release(pod) => self.slot(&pod, Queue::Main, |slot| slot.release = true),
+            Word::Release(pod) => self.slot(&pod, |slot| slot.release = true),
             Word::Seen(pod) => self.seen(pod),
             Word::Forget(uid) => {
                 // One that is busy is taken away when its request ends.
@@ -229,11 +230,11 @@ impl Desk {
         let (live, Some(told)) = (known(&pod), slot.stored.told()) else { return };
         if patch(uid, &live, &fields(&told)).is_some() {
             slot.stored = Stored::Found(live);
-            self.slot(&pod, Queue::Main, |slot| slot.wanted = Some(told));
+            self.slot(&pod, |slot| slot.wanted = Some(told));
         }
     }
 
-    fn slot(&mut self, pod: &Pod, queue: Queue, change: impl FnOnce(&mut Slot)) {
+    fn slot(&mut self, pod: &Pod, change: impl FnOnce(&mut Slot)) {
         let uid: Arc<str> = pod.metadata.uid.as_deref().unwrap_or_default().into();
         let slot = self.slots.entry(uid.clone()).or_insert_with(|| Slot {
             stored: Stored::Found(known(pod)),
@@ -248,15 +249,11 @@ impl Desk {
             queued: None,
         });
         change(slot);
-        if !slot.busy && slot.queued != Some(Queue::Main) {
-            self.enqueue(uid, queue);
+        if slot.busy || slot.queued == Some(Queue::Main) {
+            return;
         }
-    }
-
-    fn enqueue(&mut self, uid: Arc<str>, queue: Queue) {
-        if let Some(slot) = self.slots.get_mut(&uid) {
-            slot.queued = Some(queue);
-        }
+        let queue = if slot.begins() { Queue::First } else { Queue::Main };
+        slot.queued = Some(queue);
         match queue {
             Queue::Main => self.main.push_back(uid),
             Queue::First => self.first.push_back(uid),
@@ -265,10 +262,8 @@ impl Desk {
 
     /// Whose turn it is, while so many requests are `flying`.
     fn turn(&mut self, flying: usize) -> Option<Arc<str>> {
-        let waits = |slots: &HashMap<Arc<str>, Slot>, uid: &Arc<str>| slots.get(uid).is_some_and(|slot| slot.queued == Some(Queue::First));
-        while self.first.front().is_some_and(|uid| !waits(&self.slots, uid)) {
-            self.first.pop_front();
-        }
+        let waits = |uid: &str| self.slots.get(uid).is_some_and(|slot| slot.queued == Some(Queue::First));
+        while self.first.pop_front_if(|uid| !waits(uid)).is_some() {}
         let overdue = self.passed >= OTHERS && !self.first.is_empty();
         if !overdue && let Some(uid) = self.main.pop_front() {
             self.passed += 1;
@@ -318,7 +313,8 @@ impl Desk {
             (_, Sent::Release) => {}
         }
         if slot.wanted.is_some() || slot.release {
-            self.enqueue(uid, Queue::Main);
+            slot.queued = Some(Queue::Main);
+            self.main.push_back(uid);
         } else if let Some(pod) = slot.seen.take() {
             self.seen(pod);
         }
