@@ -44,6 +44,44 @@ async fn a_dry_run_stores_nothing_and_names_are_made() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_body_sent_many_times_makes_objects_of_their_own() {
+    let (cluster, http) = server().await;
+    let mut body = deployment("");
+    body["metadata"] = json!({ "generateName": "web-" });
+    body["spec"]["template"]["spec"]["containers"][0]["imagee"] = "x".into();
+    let first = http.post(DEPLOYMENTS, &body).await;
+    let uid = |object: &Value| object["metadata"]["uid"].as_str().expect("a UID").to_owned();
+    let name = |object: &Value| object["metadata"]["name"].as_str().expect("a name").to_owned();
+    for _ in 0..3 {
+        let again = http.post(DEPLOYMENTS, &body).await;
+        assert_eq!((again.code, again.warnings()), (201, first.warnings()));
+        let (mut again, mut first) = (again.json(), first.json());
+        assert!(name(&again) != name(&first) && uid(&again) != uid(&first), "{again}");
+        for object in [&mut again, &mut first] {
+            for own in ["name", "uid", "resourceVersion", "creationTimestamp"] {
+                object["metadata"][own].take();
+            }
+            object["metadata"]["managedFields"][0]["time"].take();
+        }
+        assert_eq!(again, first);
+    }
+    assert_eq!(first.warnings().len(), 1, "{:?}", first.warnings());
+    let strict = http.post(&format!("{DEPLOYMENTS}?fieldValidation=Strict"), &body).await;
+    assert_eq!(strict.code, 400, "{}", strict.text());
+    let other = http.post(&format!("{DEPLOYMENTS}?fieldManager=other"), &body).await.json();
+    assert_eq!(other["metadata"]["managedFields"][0]["manager"], "other");
+    let dry = http.post(&format!("{DEPLOYMENTS}?dryRun=All"), &body).await.json();
+    assert_eq!(http.get(&format!("{DEPLOYMENTS}/{}", name(&dry))).await.code, 404);
+    // The default of a namespace's labels says its name.
+    let namespace = json!({ "metadata": { "generateName": "of-" } });
+    for _ in 0..2 {
+        let made = http.post("/api/v1/namespaces", &namespace).await.json();
+        assert_eq!(made["metadata"]["labels"]["kubernetes.io/metadata.name"], made["metadata"]["name"]);
+    }
+    cluster.stop().await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_finalizer_holds_an_object_until_it_is_removed() {
     let (cluster, http) = server().await;
     let path = format!("{MAPS}/a");

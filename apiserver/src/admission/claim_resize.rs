@@ -18,7 +18,7 @@ impl Step for Plugin {
         if attempt.verb != Verb::Update || attempt.subresource.is_some() {
             return Ok(());
         }
-        let old = attempt.old.and_then(|old| old.any().downcast_ref::<PersistentVolumeClaim>());
+        let old = attempt.old().and_then(|old| old.any().downcast_ref::<PersistentVolumeClaim>());
         let (Some(old), Some(new)) = (old, attempt.object.any().downcast_ref::<PersistentVolumeClaim>()) else { return Ok(()) };
         if size(new) <= size(old) || !is_bound(old) {
             return Ok(());

@@ -4,7 +4,7 @@
 //! object's kind, when it may change the object, and after them, when nothing but the store can say no any more. Steps see the
 //! cache, never the store, and change nothing but the object they are asked about, [`Statuses`] apart.
 
-use std::{any::Any, cmp::Reverse};
+use std::{any::Any, cmp::Reverse, sync::OnceLock};
 
 use async_trait::async_trait;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -78,8 +78,8 @@ pub struct Attempt<'a> {
     pub subresource: Option<&'a str>,
     /// The object as it is to become.
     pub object: &'a mut dyn Object,
-    /// The object as it is.
-    pub old: Option<&'a dyn Object>,
+    /// The object as it is, where there is one.
+    pub before: Option<&'a Before<'a>>,
     /// Whether nothing is to be stored.
     pub dry_run: bool,
     /// What a step reserved for this write; let go once the write can be seen in the cache, or has failed.
@@ -97,7 +97,12 @@ impl<'a> Attempt<'a> {
         subresource: Option<&'a str>,
         object: &'a mut dyn Object,
     ) -> Self {
-        Self { kind, verb, namespace, name, subresource, object, old: None, dry_run: false, holds: Vec::new() }
+        Self { kind, verb, namespace, name, subresource, object, before: None, dry_run: false, holds: Vec::new() }
+    }
+
+    /// The object as it is, if there is one.
+    fn old(&self) -> Option<&'a dyn Object> {
+        self.before?.object()
     }
 
     /// The object, if it is a new one of this type.
@@ -108,6 +113,26 @@ impl<'a> Attempt<'a> {
     /// Whether the attempt is about objects of this resource in the core group.
     fn is_core(&self, plural: &str) -> bool {
         self.kind.group().is_empty() && self.kind.plural == plural
+    }
+}
+
+/// An object as it is stored, read when a step asks: hardly any does.
+pub struct Before<'a> {
+    kind: &'a Kind,
+    item: &'a Item,
+    read: OnceLock<Option<Box<dyn Object>>>,
+}
+
+impl<'a> Before<'a> {
+    /// That of an item.
+    #[must_use]
+    pub fn new(kind: &'a Kind, item: &'a Item) -> Self {
+        Self { kind, item, read: OnceLock::new() }
+    }
+
+    fn object(&self) -> Option<&dyn Object> {
+        // What cannot be read is not changed either.
+        self.read.get_or_init(|| self.kind.behaviour.decode(&codec::split(&self.item.json).object).ok()).as_deref()
     }
 }
 

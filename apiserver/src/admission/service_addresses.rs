@@ -68,8 +68,8 @@ impl Step for Plugin {
         if !attempt.is_core("services") || attempt.verb == Verb::Delete || attempt.subresource.is_some() {
             return Ok(());
         }
-        let own = attempt.old.and_then(|old| old.meta().uid.clone());
-        let old = attempt.old.map(|old| cast::<Service>(old).clone());
+        let own = attempt.old().and_then(|old| old.meta().uid.clone());
+        let old = attempt.old().map(|old| cast::<Service>(old).clone());
         let name = attempt.name;
         let Some(service) = attempt.object.any_mut().downcast_mut::<Service>() else { return Ok(()) };
         // A promise ends once the cache shows what came of it. So the cache is asked while no promise can end: what is in neither is free.

@@ -206,7 +206,8 @@ pub struct Rules<K: 'static> {
     /// Readies a changed object: what upstream's strategy does in PrepareForUpdate. Status and metadata that the user may not
     /// change are restored by then, `generation` is the registry's.
     pub on_update: fn(&mut K, &K),
-    /// Readies a changed status: what upstream's status strategy does in PrepareForUpdate, at a moment: (new, old, now).
+    /// Readies a changed status: what upstream's status strategy does in PrepareForUpdate, at a moment: (new, old, now). Of the
+    /// old only metadata and status are there: the rest is as in the new.
     pub on_status: fn(&mut K, &K, Timestamp),
     /// What is wrong with a new or changed object, metadata aside.
     pub validate: fn(&K, &mut Errors),
@@ -214,7 +215,7 @@ pub struct Rules<K: 'static> {
     pub validate_create: fn(&K, &mut Errors),
     /// What is wrong with a change: (new, old).
     pub validate_update: fn(&K, &K, &mut Errors),
-    /// What is wrong with a change of the status: (new, old).
+    /// What is wrong with a change of the status: (new, old). Of the old only metadata and status are there.
     pub validate_status: fn(&K, &K, &mut Errors),
     /// What the user should know though it is accepted; each becomes a `Warning` header.
     pub warnings: fn(&K) -> Vec<String>,

@@ -53,7 +53,7 @@ pub struct Piece {
     pub take: fn(&mut Value, &mut Value),
     /// Takes out of an object what managedFields do not see of this part.
     pub unseen: fn(&mut Value),
-    /// What is wrong with the change: (new, old).
+    /// What is wrong with the change: (new, old). Of the old only its metadata and the field are there: the rest is as in the new.
     pub validate: fn(&dyn Behaviour, &dyn Object, &dyn Object, &mut Errors),
 }
 

@@ -40,10 +40,7 @@ pub(super) const RULES: Rules<VolumeAttachment> = Rules {
             errors.invalid(&Path::new("spec"), Shown::from(&new.spec), "field is immutable");
         }
     },
-    validate_status: |new, old, errors| {
-        validate(new, errors);
-        (RULES.validate_update)(new, old, errors);
-    },
+    validate_status: |new, _, errors| validate(new, errors),
     columns: &[
         Column::name(),
         Column { format: "name", ..column("Attacher", |attachment: &VolumeAttachment, _| Value::from(attachment.spec.attacher.clone())) },

@@ -2,7 +2,7 @@
 
 use super::{Call, Registry, TRIES, Written, codec};
 use crate::{
-    admission::{Attempt, Verb},
+    admission::{Attempt, Before, Verb},
     cache::item::Item,
     error::{ApiError, Result},
     kinds::{rules::Object, subresource::Moment},
@@ -30,11 +30,11 @@ impl Registry {
 
     async fn act_once(&self, call: &Call, name: &str, subresource: &str, action: Action<'_>, current: &Item) -> Result<Option<Written>> {
         let kind = self.kind(call);
-        let old = self.object(call.kind, current)?;
-        let mut object = old.copy();
+        let mut object = self.object(call.kind, current)?;
+        let before = Before::new(kind, current);
         self.moment(call.now, |moment| action(&mut *object, moment))?;
         let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, Some(subresource), &mut *object);
-        (attempt.old, attempt.dry_run) = (Some(&*old), call.dry_run);
+        (attempt.before, attempt.dry_run) = (Some(&before), call.dry_run);
         attempt.holds = self.admit(&mut attempt).await?;
         let holds = self.validate(&mut attempt).await?;
         let stored = codec::stored(kind, &mut *object, codec::split(&current.json).managed)?;

@@ -167,14 +167,19 @@ pub fn split(json: &[u8]) -> Split<'_> {
 /// # Errors
 /// 400 when a value cannot be written as JSON.
 pub fn stored(kind: &Kind, object: &mut dyn Object, managed: Option<&str>) -> Result<Bytes> {
+    let wrong = |error| ApiError::internal(format!("encode an object: {error}"));
+    reorder(&json(kind, object)?, managed).map_err(wrong)
+}
+
+/// The JSON of an object as its type writes it, but for what is never stored of its metadata.
+fn json(kind: &Kind, object: &mut dyn Object) -> Result<Vec<u8>> {
     object.meta_mut().resource_version = None;
     object.meta_mut().managed_fields = None;
-    let mut json = object.json().map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let wrong = |error| ApiError::internal(format!("encode an object: {error}"));
-    if !kind.nulls.fields.is_empty() {
-        json = with_nulls(&json, &kind.nulls).map_err(wrong)?;
+    let json = object.json().map_err(|error| ApiError::bad_request(error.to_string()))?;
+    if kind.nulls.fields.is_empty() {
+        return Ok(json);
     }
-    reorder(&json, managed).map_err(wrong)
+    with_nulls(&json, &kind.nulls).map_err(|error| ApiError::internal(format!("encode an object: {error}")))
 }
 
 /// The same object with null where nothing is in a field that is always written.
@@ -206,8 +211,18 @@ fn with_nulls(json: &[u8], nulls: &Nulls) -> serde_json::Result<Vec<u8>> {
 /// Puts metadata first and drops `kind` and `apiVersion`. The rest keeps its order, so equal objects give equal bytes.
 fn reorder(json: &[u8], managed: Option<&str>) -> serde_json::Result<Bytes> {
     let parts = parts(json)?;
-    let mut out = Vec::with_capacity(json.len() + managed.map_or(0, |managed| managed.len() + 20));
-    let metadata = parts.iter().find(|(key, _)| *key == "metadata").map_or("{}", |(_, raw)| raw.get());
+    let mut out = begin(&parts, managed, json.len());
+    for (key, raw) in parts.iter().filter(|(key, _)| !matches!(*key, "metadata" | "kind" | "apiVersion")) {
+        append(&mut out, key, raw.get().as_bytes());
+    }
+    out.push(b'}');
+    Ok(Bytes::from(out))
+}
+
+/// The beginning of the stored form: the metadata, with managedFields. About `more` bytes will follow.
+fn begin(parts: &[(&str, &RawValue)], managed: Option<&str>, more: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(more + managed.map_or(0, |managed| managed.len() + 20));
+    let metadata = field(parts, "metadata").map_or("{}", RawValue::get);
     let metadata = &metadata.as_bytes()[1..];
     out.extend_from_slice(HEAD.as_bytes());
     if let Some(managed) = managed {
@@ -216,11 +231,12 @@ fn reorder(json: &[u8], managed: Option<&str>) -> serde_json::Result<Bytes> {
         out.extend_from_slice(if metadata == b"}" { b"" } else { b"," });
     }
     out.extend_from_slice(metadata);
-    for (key, raw) in parts.iter().filter(|(key, _)| !matches!(*key, "metadata" | "kind" | "apiVersion")) {
-        append(&mut out, key, raw.get().as_bytes());
-    }
-    out.push(b'}');
-    Ok(Bytes::from(out))
+    out
+}
+
+/// One of the fields of an object.
+fn field<'a>(parts: &[(&str, &'a RawValue)], name: &str) -> Option<&'a RawValue> {
+    parts.iter().find(|(key, _)| *key == name).map(|(_, raw)| *raw)
 }
 
 /// Whether two stored objects differ in anything but metadata and status, which is what `generation` counts.
@@ -247,9 +263,9 @@ pub fn stored_part(kind: &Kind, object: &mut dyn Object, part: &str, managed: Op
         kind.behaviour.swap(part, shell, object);
     };
     exchange(&mut *shell);
-    let own = stored(kind, &mut *shell, managed);
+    let own = json(kind, &mut *shell);
     exchange(&mut *shell);
-    graft(&own?, part, before).map_err(|error| ApiError::internal(format!("encode a part of an object: {error}")))
+    graft(&own?, managed, part, before).map_err(|error| ApiError::internal(format!("encode a part of an object: {error}")))
 }
 
 /// Writes one more field, or the first.
@@ -260,14 +276,16 @@ fn append(out: &mut Vec<u8>, key: &str, raw: &[u8]) {
     out.extend_from_slice(raw);
 }
 
-/// `before` with the metadata and one part of `own`. Both are of the stored form.
-fn graft(own: &[u8], part: &str, before: &[u8]) -> serde_json::Result<Bytes> {
+/// `before`, which is of the stored form, with the metadata and one part of `own`.
+fn graft(own: &[u8], managed: Option<&str>, part: &str, before: &[u8]) -> serde_json::Result<Bytes> {
+    let size = own.len() + before.len();
     let (own, before) = (parts(own)?, parts(before)?);
-    let is_own = |field: &(&str, &RawValue)| field.0 == "metadata" || field.0 == part;
-    let now = |field| if is_own(field) { own.iter().find(|mine| mine.0 == field.0) } else { Some(field) };
-    let added = own.iter().filter(|mine| mine.0 == part && before.iter().all(|field| field.0 != part));
-    let mut out = Vec::with_capacity(2048);
-    for (key, raw) in before.iter().filter_map(now).chain(added) {
+    let mut out = begin(&own, managed, size);
+    let now = field(&own, part);
+    let is_new = field(&before, part).is_none();
+    let kept = before.into_iter().filter(|(key, _)| *key != "metadata");
+    let changed = kept.filter_map(|(key, raw)| if key == part { now.map(|now| (key, now)) } else { Some((key, raw)) });
+    for (key, raw) in changed.chain(now.filter(|_| is_new).map(|now| (part, now))) {
         append(&mut out, key, raw.get().as_bytes());
     }
     out.push(b'}');

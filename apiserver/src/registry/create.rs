@@ -1,10 +1,11 @@
 //! A new object.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use mini_daemon::clock;
 use mini_store::Expect;
 use serde_json::Value;
 
-use super::{Call, Registry, Written, codec, key, managed, meta};
+use super::{Call, Registry, Written, codec, drafts::Draft, key, managed, meta};
 use crate::{
     admission::{Attempt, Verb},
     cache::item,
@@ -21,56 +22,90 @@ impl Registry {
     /// # Errors
     /// 4xx in upstream's words: a body that is no such object, a name that is taken, a broken rule, an admission step's no.
     pub async fn create(&self, call: &mut Call, body: &[u8]) -> Result<Written> {
-        let value = codec::read(self.kind(call), self.version(call), body, call)?;
-        // What is judged is what is acknowledged, such as a namespace the same client has just created.
-        self.fresh().await;
         if let Some(compute) = self.kind(call).computed {
+            let value = codec::read(self.kind(call), self.version(call), body, call)?;
+            self.fresh().await;
             return self.answer(call, &value, compute);
         }
-        self.create_value(call, &value, None).await
+        let warned = call.warnings.len();
+        let mut prefix = String::new();
+        for _ in 1..GENERATED_TRIES {
+            call.warnings.truncate(warned);
+            let draft = match self.drafts.find(call, body) {
+                Some(known) => self.another(call, &known),
+                None => {
+                    let value = codec::read(self.kind(call), self.version(call), body, call)?;
+                    let draft = self.draft(call, &value, None)?;
+                    // Who owned its fields since when would be told but once.
+                    if value.pointer("/metadata/managedFields").is_none() {
+                        self.drafts.keep(call, body, &draft, &call.warnings[warned..]);
+                    }
+                    draft
+                }
+            };
+            // What is judged is what is acknowledged, such as a namespace the same client has just created.
+            self.fresh().await;
+            prefix = draft.object.meta().generate_name.clone().unwrap_or_default();
+            if let Some(written) = self.create_draft(call, draft).await? {
+                return Ok(written);
+            }
+            // A generated name was taken: another one will do.
+        }
+        Err(ApiError::already_exists(self.kind(call), &prefix))
     }
 
     /// Answers the question an object is, and stores nothing.
     fn answer(&self, call: &Call, value: &Value, compute: Compute) -> Result<Written> {
         let kind = self.kind(call);
-        let mut object = codec::object(kind, value)?;
-        name(kind, call, &mut *object)?;
-        kind.behaviour.defaults(&mut *object);
-        let managed = self.track(call, None, None, self.written(call, &*object)?, None)?;
+        let Draft { mut object, entries, .. } = self.draft(call, value, None)?;
         let mut errors = Errors::new();
         kind.behaviour.validate(&*object, &mut errors);
         if !errors.is_empty() {
             return Err(ApiError::invalid(kind.name, kind.group(), "", &errors));
         }
         self.moment(call.now, |moment| compute(&mut *object, moment))?;
-        Ok(Written { json: codec::stored(kind, &mut *object, managed.as_deref())?, created: true })
+        Ok(Written { json: codec::stored(kind, &mut *object, managed::encode(&entries)?.as_deref())?, created: true })
     }
 
-    /// Creates the object of a tree that the codec has read. `owned` says who owns what of it, where that is settled.
+    /// Creates the object of a tree that the codec has read, whose name is given. `owned` says who owns what of it, where that is
+    /// settled.
     pub(super) async fn create_value(&self, call: &mut Call, value: &Value, owned: Option<Vec<managed::Entry>>) -> Result<Written> {
-        for _ in 1..GENERATED_TRIES {
-            match self.create_once(call, value, owned.as_deref()).await? {
-                Some(written) => return Ok(written),
-                // A generated name was taken: another one will do.
-                None => continue,
-            }
-        }
-        let taken = value.pointer("/metadata/generateName").and_then(Value::as_str).unwrap_or_default();
-        Err(ApiError::already_exists(self.kind(call), taken))
+        let draft = self.draft(call, value, owned)?;
+        let name = draft.object.meta().name.clone().unwrap_or_default();
+        self.create_draft(call, draft).await?.ok_or_else(|| ApiError::already_exists(self.kind(call), &name))
     }
 
-    async fn create_once(&self, call: &mut Call, value: &Value, owned: Option<&[managed::Entry]>) -> Result<Option<Written>> {
+    /// What a new object is before admission.
+    fn draft(&self, call: &Call, value: &Value, owned: Option<Vec<managed::Entry>>) -> Result<Draft> {
         let kind = self.kind(call);
         let mut object = codec::object(kind, value)?;
         let generated = name(kind, call, &mut *object)?;
         kind.behaviour.defaults(&mut *object);
         let given =
             object.meta_mut().managed_fields.take().map(|given| serde_json::to_vec(&given).and_then(|json| serde_json::from_slice(&json)));
-        let entries = given.transpose().map_err(|error| ApiError::bad_request(error.to_string()))?;
-        let managed = match owned {
-            Some(owned) => managed::encode(owned)?,
-            None => self.track(call, entries, None, self.written(call, &*object)?, None)?,
+        let given = given.transpose().map_err(|error| ApiError::bad_request(error.to_string()))?;
+        let entries = match owned {
+            Some(owned) => owned,
+            None => self.track(call, given, None, self.written(call, &*object)?, None).unwrap_or_default(),
         };
+        Ok(Draft { object, entries, generated })
+    }
+
+    /// One more object of a body that was read before.
+    fn another(&self, call: &Call, known: &Draft) -> Draft {
+        let mut draft = known.copy();
+        generate(draft.object.meta_mut());
+        // Some say the name.
+        self.kind(call).behaviour.defaults(&mut *draft.object);
+        managed::date(&mut draft.entries, call.now);
+        draft
+    }
+
+    /// Admits and stores a new object; `None` when its generated name was taken.
+    async fn create_draft(&self, call: &mut Call, draft: Draft) -> Result<Option<Written>> {
+        let kind = self.kind(call);
+        let Draft { mut object, entries, generated } = draft;
+        let managed = managed::encode(&entries)?;
         let name = object.meta().name.clone().unwrap_or_default();
         let mut attempt = Attempt::new(kind, Verb::Create, &call.namespace, &name, None, &mut *object);
         let holds = self.admit(&mut attempt).await?;
@@ -116,7 +151,7 @@ impl Registry {
         Ok(value)
     }
 
-    /// The managedFields after this write, as JSON. `entries` are those before it; `old` and `new` are what it could change, in
+    /// The managedFields after this write. `entries` are those before it; `old` and `new` are what it could change, in
     /// the stored version.
     pub(super) fn track(
         &self,
@@ -125,7 +160,7 @@ impl Registry {
         mut old: Option<Value>,
         mut new: Value,
         subresource: Option<&str>,
-    ) -> Result<Option<String>> {
+    ) -> Option<Vec<managed::Entry>> {
         let (kind, version) = (self.kind(call), self.version(call));
         for value in old.iter_mut().chain([&mut new]) {
             // Fields are named as in the version that was written.
@@ -140,8 +175,7 @@ impl Registry {
             subresource,
             operation: managed::Operation::Update,
         };
-        let entries = managed::track(&(version.schema)(), entries, old.as_ref(), &new, &who, call.now);
-        managed::encode(&entries.unwrap_or_default())
+        managed::track(&(version.schema)(), entries, old.as_ref(), &new, &who, call.now)
     }
 }
 
@@ -166,14 +200,15 @@ fn name(kind: &Kind, call: &Call, object: &mut dyn Object) -> Result<bool> {
     } else {
         meta.namespace = None;
     }
-    let given = meta.name.as_deref().is_some_and(|name| !name.is_empty());
-    let prefix = meta.generate_name.as_deref().filter(|prefix| !prefix.is_empty() && !given);
-    let generated = prefix.map(meta::generate);
-    let made = generated.is_some();
-    if made {
-        meta.name = generated;
-    }
-    Ok(made)
+    let is_given = meta.name.as_deref().is_some_and(|name| !name.is_empty());
+    Ok(!is_given && generate(meta))
+}
+
+/// Gives an object a name of its own, if it asks for one.
+fn generate(meta: &mut ObjectMeta) -> bool {
+    let Some(prefix) = meta.generate_name.as_deref().filter(|prefix| !prefix.is_empty()) else { return false };
+    meta.name = Some(meta::generate(prefix));
+    true
 }
 
 /// Fills in what only the server knows.

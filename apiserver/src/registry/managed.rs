@@ -210,6 +210,13 @@ fn gain(entries: &mut Vec<Entry>, changed: &FieldSet, who: &Writer<'_>, now: Tim
     }
 }
 
+/// Says of all entries that they were written now.
+pub(super) fn date(entries: &mut [Entry], now: Timestamp) {
+    for entry in entries {
+        entry.time = whole_second(now);
+    }
+}
+
 /// A moment as entries keep it. A whole second is always in range, since `now` was.
 pub(super) fn whole_second(now: Timestamp) -> Option<Time> {
     Timestamp::from_second(now.as_second()).ok().map(Time)

@@ -19,6 +19,7 @@ mod applying;
 pub mod codec;
 mod create;
 pub mod delete;
+mod drafts;
 pub mod fieldset;
 pub mod managed;
 mod meta;
@@ -27,6 +28,7 @@ pub mod patch;
 mod scale;
 mod update;
 
+use self::drafts::Drafts;
 pub use self::update::Patch;
 use crate::{
     admission::{self, Cluster, Statuses, Step},
@@ -54,6 +56,7 @@ pub struct Registry {
     steps: Vec<Box<dyn Step>>,
     tokens: Tokens,
     components: Vec<Component>,
+    drafts: Drafts,
 }
 
 /// What a client does about fields its server does not know.
@@ -124,7 +127,7 @@ impl Registry {
         tokens: Tokens,
         components: Vec<Component>,
     ) -> Self {
-        Self { table, cache, store, steps, tokens, components }
+        Self { table, cache, store, steps, tokens, components, drafts: Drafts::default() }
     }
 
     /// What signs tokens.

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Call, Part, Registry, TRIES, Written, apply::Applied, codec, key, managed, meta, patch, tree};
 use crate::{
-    admission::{Attempt, Verb},
+    admission::{Attempt, Before, Verb},
     cache::item::{self, Item},
     error::{ApiError, Result},
     kinds::{
@@ -49,7 +49,8 @@ struct Candidate {
     object: Box<dyn Object>,
     /// Its managedFields, as JSON.
     managed: Option<String>,
-    before: Box<dyn Object>,
+    /// What it replaces; of a write of a part only that and the metadata, for the rest is in the new state.
+    old: Box<dyn Object>,
     /// Whether the client named the revision it is to replace.
     pinned: bool,
 }
@@ -189,25 +190,25 @@ impl Registry {
         let given = take_managed(&mut new)?;
         take_managed(&mut old)?;
         let entries = managed::live_or_new(live, given, !part.is_main());
-        let (mut object, written) = match part {
+        let (mut object, before, written) = match part {
             Part::Main => {
                 let new = keep_status(kind, new, &old);
-                (codec::object(kind, &new)?, None)
+                (codec::object(kind, &new)?, before, None)
             }
             Part::Only(_, piece) => {
                 old = part.of(old);
                 let new = compose(piece, new, &old);
-                let (mut object, mut shell) = (before.copy(), codec::object(kind, &new)?);
-                object.meta_mut().annotations.clone_from(&shell.meta().annotations);
-                object.meta_mut().uid.clone_from(&shell.meta().uid);
-                kind.behaviour.swap(piece.field, &mut *object, &mut *shell);
-                (object, Some(new))
+                let (mut object, mut sent) = (before, codec::object(kind, &new)?);
+                kind.behaviour.swap(piece.field, &mut *object, &mut *sent);
+                let meta = std::mem::replace(sent.meta_mut(), object.meta().clone());
+                (object.meta_mut().annotations, object.meta_mut().uid) = (meta.annotations, meta.uid);
+                (object, sent, Some(new))
             }
         };
         meta::restore(object.meta_mut(), before.meta());
         kind.behaviour.defaults(&mut *object);
-        let managed = match owned {
-            Some(entries) => managed::encode(&entries)?,
+        let entries = match owned {
+            Some(entries) => entries,
             None => {
                 // Defaults are no part's business: a part is what was written. Of the whole, all that came of it counts.
                 let mut written = written.map_or_else(|| self.written(call, &*object), Ok)?;
@@ -216,10 +217,10 @@ impl Registry {
                     (piece.unseen)(&mut old);
                     (piece.unseen)(&mut written);
                 }
-                self.track(call, entries, Some(old), written, part.subresource())?
+                self.track(call, entries, Some(old), written, part.subresource()).unwrap_or_default()
             }
         };
-        Ok(Candidate { object, managed, before, pinned })
+        Ok(Candidate { object, managed: managed::encode(&entries)?, old: before, pinned })
     }
 
     /// What a patch makes of `old`, checked; of a part only that part and the metadata, for the rest will not count. An apply also
@@ -264,10 +265,10 @@ impl Registry {
     /// Checks and stores a new state; `None` when somebody else was faster.
     async fn store_change(&self, call: &mut Call, name: &str, part: Part, current: &Item, candidate: Candidate) -> Result<Option<Written>> {
         let kind = &self.table[call.kind];
-        let Candidate { object: mut new, managed, before: old, .. } = candidate;
-        let object = &mut *new;
+        let Candidate { object: mut new, managed, old, .. } = candidate;
+        let (object, stored_before) = (&mut *new, Before::new(kind, current));
         let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, part.subresource(), object);
-        attempt.old = Some(&*old);
+        attempt.before = Some(&stored_before);
         let holds = self.admit(&mut attempt).await?;
         match part.field() {
             None => kind.behaviour.on_update(object, &*old),
@@ -288,7 +289,7 @@ impl Registry {
         validate(kind, name, part, object, &*old)?;
         call.warnings.extend(if part.is_main() { kind.behaviour.warnings(object) } else { Vec::new() });
         let mut attempt = Attempt::new(kind, Verb::Update, &call.namespace, name, part.subresource(), object);
-        (attempt.old, attempt.dry_run, attempt.holds) = (Some(&*old), call.dry_run, holds);
+        (attempt.before, attempt.dry_run, attempt.holds) = (Some(&stored_before), call.dry_run, holds);
         let holds = self.validate(&mut attempt).await?;
         self.commit(call, object, stored, current, holds).await
     }

@@ -4,19 +4,22 @@
 //! words, quantities, times and base64 are brought into canonical form, and zero values are dropped or added as Go
 //! does when it writes the object again. What the fields mean is not looked at: that is validation's business.
 
+mod canonical;
+
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
+use self::canonical::is_canonical;
 use super::{Field, Int, Schema, Struct, Zero, scalar, syntax};
 
 /// Upstream stops noting unknown and duplicate fields here.
 const MAX_NOTED: usize = 100;
 
 /// A decoded object.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Decoded {
     /// Only known fields, in canonical form.
     pub value: Value,
@@ -81,6 +84,14 @@ pub fn decode(schema: &Schema, body: &[u8]) -> Result<Decoded, DecodeError> {
 /// # Errors
 /// The first type error.
 pub fn decode_from_value(schema: &Schema, value: Value) -> Result<Decoded, DecodeError> {
+    if is_canonical(schema, &value) {
+        debug_assert_eq!(rebuild(schema, value.clone()), Ok(Decoded { value: value.clone(), ..Decoded::default() }));
+        return Ok(Decoded { value, ..Decoded::default() });
+    }
+    rebuild(schema, value)
+}
+
+fn rebuild(schema: &Schema, value: Value) -> Result<Decoded, DecodeError> {
     let mut cx = Context::default();
     match (Seed { schema, cx: &mut cx }).deserialize(value) {
         Ok(value) => cx.finish(schema, value),

@@ -18,6 +18,10 @@ pub(super) fn quantity(text: &str) -> Result<String, String> {
 /// A whole-second time in UTC: `2026-01-01T01:00:00.5+01:00` is `2026-01-01T00:00:00Z`.
 pub(super) fn time(text: &str) -> Result<String, String> {
     let time = parse_time(text, "2006-01-02T15:04:05Z07:00", Fraction::Optional)?;
+    // By far most times are written in this form already.
+    if text.len() == "2006-01-02T15:04:05Z".len() && text.ends_with('Z') {
+        return Ok(text.to_owned());
+    }
     Ok(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 

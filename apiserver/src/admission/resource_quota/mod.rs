@@ -88,7 +88,7 @@ impl Plugin {
         if !attempt.is_core(QUOTAS) || attempt.subresource != Some("status") {
             return false;
         }
-        let (Some(new), Some(old)) = (cast::<ResourceQuota>(attempt.object), attempt.old.and_then(cast::<ResourceQuota>)) else {
+        let (Some(new), Some(old)) = (cast::<ResourceQuota>(attempt.object), attempt.old().and_then(cast::<ResourceQuota>)) else {
             return false;
         };
         let is_busy = || self.desks.lock().get(attempt.namespace).and_then(Weak::upgrade).is_some_and(|desk| desk.is_busy());
@@ -104,7 +104,7 @@ fn cast<K: 'static>(object: &dyn Object) -> Option<&K> {
 fn ask(attempt: &Attempt<'_>, cluster: &Cluster<'_>) -> Option<Ask> {
     let (object, create, part) = (attempt.object.any(), attempt.verb == Verb::Create, attempt.subresource);
     let is_counted = if let Some(pod) = object.downcast_ref::<Pod>() {
-        let moves = || attempt.old.and_then(cast::<Pod>).is_some_and(|old| is_terminating_scope(old) != is_terminating_scope(pod));
+        let moves = || attempt.old().and_then(cast::<Pod>).is_some_and(|old| is_terminating_scope(old) != is_terminating_scope(pod));
         match part {
             None => create || moves(),
             Some("resize") => !create,
@@ -120,7 +120,7 @@ fn ask(attempt: &Attempt<'_>, cluster: &Cluster<'_>) -> Option<Ask> {
     let key = || format!("{}/{}", attempt.namespace, attempt.name);
     is_counted.then(|| Ask {
         subject: subject(attempt, attempt.object),
-        old: attempt.old.map(|old| subject(attempt, old)),
+        old: attempt.old().map(|old| subject(attempt, old)),
         unstated: object.downcast_ref().map(unstated).unwrap_or_default(),
         unlimited: part == Some("status"),
         // One that is there already will be refused for that.

@@ -64,12 +64,12 @@ pub(in super::super) fn resize(new: &Pod, old: &Pod, errors: &mut Errors) {
     if is_mirror(old) {
         return errors.forbidden(&Path::new(""), "static pods cannot be resized");
     }
+    let class = new.status.as_ref().map_or("", |status| text(&status.qos_class));
     let (Some(new), Some(was)) = (&new.spec, &old.spec) else { return };
     if was.os.as_ref().is_some_and(|os| os.name == "windows") {
         return errors.forbidden(&Path::new(""), "windows pods cannot be resized");
     }
     let path = Path::new("spec");
-    let class = old.status.as_ref().map_or("", |status| text(&status.qos_class));
     if qos(new) != class {
         errors.invalid(&path, qos(new), "Pod QOS Class may not change as a result of resizing");
     }

@@ -154,7 +154,7 @@ pub(super) fn status(new: &Pod, old: &Pod, errors: &mut Errors) {
     let path = Path::new("status");
     let empty = PodStatus::default();
     let (status, before) = (new.status.as_ref().unwrap_or(&empty), old.status.as_ref().unwrap_or(&empty));
-    let spec = old.spec.as_ref();
+    let spec = new.spec.as_ref();
     let node = spec.map(|spec| text(&spec.node_name)).unwrap_or_default();
     let conditions = path.child("conditions");
     for (index, condition) in list(&status.conditions).iter().enumerate() {
@@ -162,9 +162,6 @@ pub(super) fn status(new: &Pod, old: &Pod, errors: &mut Errors) {
         if !matches!(condition.type_.as_str(), "PodScheduled" | "Ready" | "Initialized") {
             errors.invalid_all(&path.child("Type"), &condition.type_, name::qualified_name(&condition.type_));
         }
-    }
-    if new.spec.as_ref().map(|spec| text(&spec.node_name)).unwrap_or_default() != node {
-        errors.forbidden(&path.child("nodeName"), "may not be changed directly");
     }
     let nominated = text(&status.nominated_node_name);
     if nominated != text(&before.nominated_node_name) && !nominated.is_empty() {

@@ -114,20 +114,20 @@ fn merge_ordered_lists(schema: &Schema, original: &mut Object, patch: &mut Objec
         };
         let Some(order) = list(Some(order))? else { continue };
         let patch_items = list(patch.remove(&key).filter(|v| !v.is_null()))?;
-        let old_items = list(original.get(&key).cloned())?;
+        let old_items = list(original.remove(&key))?;
         let of = schema.field(&key);
         let by = merge_key(of);
         if let Some(items) = &patch_items {
             check_order(items, &order, by)?;
         }
-        let merged = match (&old_items, patch_items) {
+        let server = names(old_items.as_deref().unwrap_or_default(), by);
+        let merged = match (old_items, patch_items) {
             (None, None) => continue,
-            (Some(old), None) => old.clone(),
-            (Some(old), Some(patch)) => merge_lists(of, old.clone(), patch)?,
+            (Some(old), None) => old,
+            (Some(old), Some(patch)) => merge_lists(of, old, patch)?,
             (None, Some(patch)) => patch.into_iter().filter_map(without_directives).collect(),
         };
-        let both = arrange(merged, &order, &old_items.unwrap_or_default(), by);
-        original.insert(key, Value::Array(both));
+        original.insert(key, Value::Array(arrange(merged, &names(&order, by), &server, by)));
     }
     Ok(())
 }
@@ -170,7 +170,7 @@ fn merge_lists(schema: Option<&Schema>, old: Vec<Value>, patch: Vec<Value>) -> R
                     merged.push(item.clone());
                 }
             }
-            Ok(arrange(merged, &patch, &old, None))
+            Ok(arrange(merged, &names(&patch, None), &names(&old, None), None))
         }
         ListPatch::MergeBy(key) => merge_keyed(&list.elem, key, old, patch),
     }
@@ -178,23 +178,25 @@ fn merge_lists(schema: Option<&Schema>, old: Vec<Value>, patch: Vec<Value>) -> R
 
 /// Merges two lists of objects, told apart by the field `key`.
 fn merge_keyed(elem: &Schema, key: &str, old: Vec<Value>, patch: Vec<Value>) -> Result<Vec<Value>, PatchError> {
-    let (old, patch) = carry_out_directives(key, old, patch)?;
-    let mut merged = old.clone();
-    for item in &patch {
-        let Value::Object(fields) = item else { return Err(bad_type(item)) };
-        let value = fields.get(key).ok_or_else(|| no_merge_key(item, key))?;
-        match merged.iter_mut().find(|m| m.get(key) == Some(value)) {
-            Some(found) => {
+    let (mut merged, patch) = carry_out_directives(key, old, patch)?;
+    let (server, order) = (names(&merged, Some(key)), names(&patch, Some(key)));
+    for item in patch {
+        let value = match &item {
+            Value::Object(fields) => fields.get(key).ok_or_else(|| no_merge_key(&item, key))?,
+            other => return Err(bad_type(other)),
+        };
+        match (merged.iter_mut().find(|m| m.get(key) == Some(value)), item) {
+            (Some(found), Value::Object(fields)) => {
                 let before = match found.take() {
                     Value::Object(before) => before,
                     other => return Err(bad_type(&other)),
                 };
-                *found = Value::Object(merge_objects(elem, before, fields.clone())?);
+                *found = Value::Object(merge_objects(elem, before, fields)?);
             }
-            None => merged.extend(without_directives(item.clone())),
+            (_, item) => merged.extend(without_directives(item)),
         }
     }
-    Ok(arrange(merged, &patch, &old, Some(key)))
+    Ok(arrange(merged, &order, &server, Some(key)))
 }
 
 /// Removes `$patch: delete` items with what they delete, and everything if there is a `$patch: replace` item.
@@ -225,18 +227,28 @@ fn no_merge_key(item: &Value, key: &str) -> PatchError {
     PatchError::Internal(format!("map: {} does not contain declared merge key: {key}", go_text(item)))
 }
 
+/// What tells an item apart, if anything does: the value of the merge key, or else the item itself.
+fn name<'v>(item: &'v Value, by: Option<&str>) -> Option<&'v Value> {
+    by.map_or(Some(item), |key| item.get(key))
+}
+
+/// The names of the items of a list, for when the items themselves are gone.
+fn names(items: &[Value], by: Option<&str>) -> Vec<Option<Value>> {
+    items.iter().map(|item| name(item, by).cloned()).collect()
+}
+
 /// Whether two items are the same one.
 fn same(a: &Value, b: &Value, by: Option<&str>) -> bool {
-    match by {
-        Some(key) => a.get(key).is_some() && a.get(key) == b.get(key),
-        None => a == b,
-    }
+    name(a, by).is_some_and(|name_of_a| name(b, by) == Some(name_of_a))
 }
 
 /// Puts a merged list into order: what stands in `patch` as it stands there, the rest as in `server`, each of the
-/// rest before the first item that came after it in `server`.
-fn arrange(merged: Vec<Value>, patch: &[Value], server: &[Value], by: Option<&str>) -> Vec<Value> {
-    let place = |order: &[Value], item: &Value| order.iter().position(|o| same(o, item, by));
+/// rest before the first item that came after it in `server`. Both are names.
+fn arrange(merged: Vec<Value>, patch: &[Option<Value>], server: &[Option<Value>], by: Option<&str>) -> Vec<Value> {
+    let place = |order: &[Option<Value>], item: &Value| {
+        let name = name(item, by)?;
+        order.iter().position(|other| other.as_ref() == Some(name))
+    };
     let mut in_patch = Vec::new();
     let mut rest = Vec::new();
     for item in merged {

@@ -202,3 +202,39 @@ fn recorded_objects_are_fixed_points() {
     }
     assert!(seen >= 15, "only {seen} objects were seen");
 }
+
+#[test]
+fn what_is_canonical_stays_as_it_is_and_nothing_else_does() {
+    let pod = Schema::of::<Pod>();
+    let given = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": "p", "creationTimestamp": "2026-01-01T00:00:00Z", "labels": { "a": "" } },
+        "spec": { "containers": [{ "name": "c", "resources": { "limits": { "cpu": "100m" } },
+            "livenessProbe": { "httpGet": { "port": 80 } } }], "terminationGracePeriodSeconds": 0 },
+        "status": { "phase": "Running", "containerStatuses": [{ "name": "c", "ready": false, "restartCount": 0, "image": "i", "imageID": "" }] }
+    });
+    let canonical = rebuild(&pod, given).unwrap().value;
+    assert!(is_canonical(&pod, &canonical), "{canonical}");
+    let other = [
+        ("/metadata/creationTimestamp", json!("2026-01-01T01:00:00+01:00")),
+        ("/metadata/creationTimestamp", json!("2026-02-30T00:00:00Z")),
+        ("/metadata/labels/a", json!(null)),
+        ("/metadata/name", json!("")),
+        ("/spec/containers/0/resources/limits/cpu", json!("0.1")),
+        ("/spec/containers/0/resources/limits/cpu", json!(1)),
+        ("/spec/containers/0", json!(null)),
+        ("/spec/containers/0", json!({ "name": "c", "imagee": "i" })),
+        ("/spec/containers/0/livenessProbe/httpGet/port", json!(1u64 << 32)),
+        ("/spec/terminationGracePeriodSeconds", json!("0")),
+        ("/spec/terminationGracePeriodSeconds", json!(0.5)),
+        ("/status/containerStatuses/0", json!({ "name": "c" })),
+        ("/status/phase", json!(["Running"])),
+    ];
+    for (pointer, value) in other {
+        let mut object = canonical.clone();
+        *object.pointer_mut(pointer).unwrap() = value;
+        assert!(!is_canonical(&pod, &object), "{pointer}");
+        let rebuilt = rebuild(&pod, object.clone());
+        assert!(rebuilt.is_err() || rebuilt.is_ok_and(|rebuilt| rebuilt.value != object || !rebuilt.unknown.is_empty()), "{pointer}");
+    }
+}
