@@ -5,7 +5,7 @@
 
 use std::{
     any::Any,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::Arc,
 };
@@ -127,7 +127,8 @@ struct Table<K> {
 struct Index<K> {
     name: &'static str,
     terms: fn(&K) -> Vec<String>,
-    keys: HashMap<String, BTreeSet<Key>>,
+    /// The objects themselves: a reconciler that asks for ten thousand does not look each of them up.
+    under: HashMap<String, BTreeMap<Key, Arc<K>>>,
 }
 
 /// The index every cache has: by the controller's UID, and the orphans by `/namespace`.
@@ -143,7 +144,7 @@ fn controller_terms<K: Resource>(object: &K) -> Vec<String> {
 
 impl<K: Object> Default for Cache<K> {
     fn default() -> Self {
-        let by_controller = Index { name: CONTROLLER, terms: controller_terms::<K>, keys: HashMap::new() };
+        let by_controller = Index { name: CONTROLLER, terms: controller_terms::<K>, under: HashMap::new() };
         Self {
             table: RwLock::new(Table { objects: BTreeMap::new(), indexes: vec![by_controller] }),
             listeners: Mutex::default(),
@@ -189,8 +190,8 @@ impl<K: Object> Cache<K> {
     /// What an index added by [`Cache::index`] has under `term`.
     pub(crate) fn indexed(&self, index: &'static str, term: &str) -> Vec<Arc<K>> {
         let table = self.table.read();
-        let keys = table.indexes.iter().find(|candidate| candidate.name == index).and_then(|index| index.keys.get(term));
-        keys.into_iter().flatten().filter_map(|key| table.objects.get(key).cloned()).collect()
+        let found = table.indexes.iter().find(|candidate| candidate.name == index).and_then(|index| index.under.get(term));
+        found.into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// Adds an index by the terms of each object. Adding one again changes nothing.
@@ -199,9 +200,9 @@ impl<K: Object> Cache<K> {
         if table.indexes.iter().any(|index| index.name == name) {
             return;
         }
-        let mut index = Index { name, terms, keys: HashMap::new() };
+        let mut index = Index { name, terms, under: HashMap::new() };
         for (key, object) in &table.objects {
-            index.add(key, terms(object));
+            index.change(key, None, Some(object));
         }
         table.indexes.push(index);
     }
@@ -306,13 +307,7 @@ impl<K: Object> Table<K> {
             None => self.objects.remove(&key),
         };
         for index in &mut self.indexes {
-            let terms = |object: &Option<Arc<K>>| object.as_deref().map_or_else(Vec::new, index.terms);
-            let (before, after) = (terms(&old), terms(&new));
-            // Most changes leave an object where it is.
-            if before != after {
-                index.remove(&key, before);
-                index.add(&key, after);
-            }
+            index.change(&key, old.as_ref(), new.as_ref());
         }
         Change { old, new }
     }
@@ -332,20 +327,19 @@ impl<K: Object> Table<K> {
 }
 
 impl<K> Index<K> {
-    fn add(&mut self, key: &Key, terms: Vec<String>) {
-        for term in terms {
-            self.keys.entry(term).or_default().insert(key.clone());
-        }
-    }
-
-    fn remove(&mut self, key: &Key, terms: Vec<String>) {
-        for term in terms {
-            if let Some(keys) = self.keys.get_mut(&term) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.keys.remove(&term);
+    fn change(&mut self, key: &Key, old: Option<&Arc<K>>, new: Option<&Arc<K>>) {
+        let terms = |object: Option<&Arc<K>>| object.map_or_else(Vec::new, |object| (self.terms)(object));
+        let (before, after) = (terms(old), terms(new));
+        for term in before.iter().filter(|term| !after.contains(term)) {
+            if let Some(objects) = self.under.get_mut(term) {
+                objects.remove(key);
+                if objects.is_empty() {
+                    self.under.remove(term);
                 }
             }
+        }
+        for (term, new) in after.into_iter().filter_map(|term| Some((term, new?))) {
+            self.under.entry(term).or_default().insert(key.clone(), new.clone());
         }
     }
 }

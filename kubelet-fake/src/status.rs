@@ -228,7 +228,7 @@ impl Desk {
             return;
         }
         let (live, Some(told)) = (known(&pod), slot.stored.told()) else { return };
-        if patch(uid, &live, &fields(&told)).is_some() {
+        if patch(uid, &live, fields(&told)).is_some() {
             slot.stored = Stored::Found(live);
             self.slot(&pod, |slot| slot.wanted = Some(told));
         }
@@ -283,7 +283,7 @@ impl Desk {
             let call =
                 Call { client: client.clone(), url: Pod::url_path(&(), Some(&slot.namespace)), name: slot.name.clone(), uid: uid.clone() };
             if let Some(wanted) = slot.wanted.take() {
-                if let Some(patch) = patch(&uid, &slot.stored.fields(), &fields(&wanted)) {
+                if let Some(patch) = patch(&uid, &slot.stored.fields(), fields(&wanted)) {
                     slot.busy = true;
                     return Some(call.status(patch, wanted).boxed());
                 }
@@ -328,40 +328,49 @@ fn version(meta: &ObjectMeta) -> u64 {
 
 /// The strategic merge patch that turns what is stored into what is wanted; `None` if there is nothing to do.
 /// The UID is a precondition: a pod of the same name that came later is not touched.
-fn patch(uid: &str, stored: &Fields, wanted: &Fields) -> Option<Value> {
+fn patch(uid: &str, stored: &Fields, wanted: Fields) -> Option<Value> {
     let mut status = changes(stored, wanted);
     for (list, key) in MERGED {
         if let Some(elements) = status.get_mut(list) {
-            *elements = Value::Array(list_patch(key, stored.get(list), wanted.get(list)));
+            *elements = Value::Array(list_patch(key, stored.get(list), elements.take()));
         }
     }
-    (!status.is_empty()).then(|| json!({ "metadata": { "uid": uid }, "status": status }))
+    let mut patch = json!({ "metadata": { "uid": uid } });
+    (!status.is_empty()).then(|| {
+        patch["status"] = Value::Object(status);
+        patch
+    })
 }
 
 /// The fields that differ, null where there is to be none.
-fn changes(stored: &Fields, wanted: &Fields) -> Fields {
-    let changed = wanted.iter().filter(|(key, value)| stored.get(*key) != Some(value)).map(|(key, value)| (key.clone(), value.clone()));
-    let gone = stored.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (key.clone(), Value::Null));
-    changed.chain(gone).collect()
+fn changes(stored: &Fields, mut wanted: Fields) -> Fields {
+    let gone: Vec<&String> = stored.keys().filter(|key| !wanted.contains_key(*key)).collect();
+    wanted.retain(|key, value| stored.get(key) != Some(value));
+    wanted.extend(gone.into_iter().map(|key| (key.clone(), Value::Null)));
+    wanted
 }
 
 /// Elements are merged by a key: only what differs of those that differ is sent, and what one had and has no more is sent as null.
-fn list_patch(key: &str, stored: Option<&Value>, wanted: Option<&Value>) -> Vec<Value> {
-    fn all(list: Option<&Value>) -> impl Iterator<Item = &Fields> + Clone {
-        list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object)
-    }
-    let (stored, wanted) = (all(stored), all(wanted));
-    let changed = wanted.clone().filter_map(|new| {
-        let Some(old) = stored.clone().find(|old| old.get(key) == new.get(key)) else { return Some(new.clone()) };
+fn list_patch(key: &str, stored: Option<&Value>, wanted: Value) -> Vec<Value> {
+    let stored = || stored.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
+    let Value::Array(wanted) = wanted else { return stored().map(|old| deletion(key, old)).collect() };
+    let gone = stored().filter(|old| !wanted.iter().any(|new| new.get(key) == old.get(key)));
+    let gone: Vec<Value> = gone.map(|old| deletion(key, old)).collect();
+    let changed = wanted.into_iter().filter_map(|new| {
+        let Value::Object(new) = new else { return None };
+        let Some(old) = stored().find(|old| old.get(key) == new.get(key)) else { return Some(Value::Object(new)) };
+        let name = new.get(key).cloned();
         let mut differs = changes(old, new);
         (!differs.is_empty()).then(|| {
-            differs.extend(new.get(key).map(|value| (key.to_owned(), value.clone())));
-            differs
+            differs.extend(name.map(|name| (key.to_owned(), name)));
+            Value::Object(differs)
         })
     });
-    let gone = stored.clone().filter(|old| !wanted.clone().any(|new| new.get(key) == old.get(key)));
-    let gone = gone.map(|old| json!({ "$patch": "delete", key: old.get(key) }));
-    changed.map(Value::Object).chain(gone).collect()
+    changed.chain(gone).collect()
+}
+
+fn deletion(key: &str, element: &Fields) -> Value {
+    json!({ "$patch": "delete", key: element.get(key) })
 }
 
 /// What the API server has of what a kubelet writes.
@@ -465,8 +474,8 @@ mod tests {
             "status": { "phase": "Running", "reason": null, "conditions": [{ "type": "Ready", "status": "True" }] },
         });
         let (stored, wanted) = (fields(&stored), fields(&wanted));
-        assert_eq!(patch("u", &stored, &wanted), Some(expected));
-        assert_eq!(patch("u", &wanted, &wanted), None);
+        assert_eq!(patch("u", &stored, wanted.clone()), Some(expected));
+        assert_eq!(patch("u", &wanted.clone(), wanted), None);
     }
 
     #[test]
@@ -479,9 +488,9 @@ mod tests {
             { "type": "Ready", "status": "True", "reason": null, "message": null },
             { "type": "Initialized", "status": "True" },
         ]);
-        assert_eq!(patch("u", &stored, &wanted).unwrap()["status"], json!({ "conditions": sent }));
+        assert_eq!(patch("u", &stored, wanted.clone()).unwrap()["status"], json!({ "conditions": sent }));
         let deleted = json!([{ "type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m" }, { "$patch": "delete", "type": "Initialized" }]);
-        assert_eq!(patch("u", &wanted, &stored).unwrap()["status"], json!({ "conditions": deleted }));
+        assert_eq!(patch("u", &wanted, stored).unwrap()["status"], json!({ "conditions": deleted }));
     }
 
     #[test]
@@ -489,7 +498,7 @@ mod tests {
         let at =
             |ip: &str| fields(&status("Running", json!({ "podIP": ip, "podIPs": [{ "ip": ip }], "hostIPs": [{ "ip": "192.168.0.4" }] })));
         let sent = json!({ "podIP": "10.244.3.10", "podIPs": [{ "ip": "10.244.3.10" }, { "$patch": "delete", "ip": "10.244.3.6" }] });
-        assert_eq!(patch("u", &at("10.244.3.6"), &at("10.244.3.10")).unwrap()["status"], sent);
+        assert_eq!(patch("u", &at("10.244.3.6"), at("10.244.3.10")).unwrap()["status"], sent);
     }
 
     /// Requests in short, from a server that answers each after a second of virtual time.
