@@ -11,8 +11,8 @@
 //! | `u64 u32` | the record: N, so that nothing is taken for a record that is left from a former use of the file; and how many changes |
 //! | `u64 u8 u16 u32` | a change: revision, 1 if there is a value, lengths of key and value; then both |
 //!
-//! **Order.** A batch is one record, written and synced before it counts. When the file is long its changes are frozen, a new file is
-//! begun, and a thread puts what is frozen into the back end, as one batch: its syncing is the commit; then the old file is emptied for its
+//! **Order.** A batch is one record, written and synced before it counts. When the file is long, and much longer while much is being
+//! written, its changes are frozen, a new file is begun, and a thread puts what is frozen into the back end, as one batch: its syncing is the commit; then the old file is emptied for its
 //! next use. Files grow by many zeros at once: then most syncs need not make a new length durable, which costs as much again.
 //!
 //! **Recovery.** The back end says up to which revision it has everything. The journals are read from there on; revisions have no gaps,
@@ -41,6 +41,12 @@ use crate::{
 
 /// A file is long when it has so many bytes.
 const LONG: u64 = 4 << 20;
+/// While much is being written, a file may get so many times as long: the later its changes are moved, the more of them are replaced
+/// by then, and whoever waits for a write does not wait for the mover too.
+const BUSY: u64 = 16;
+/// It is quiet after so many batches of no more than [`FEW`] changes.
+const QUIET: u32 = 16;
+const FEW: usize = 4;
 /// A file grows by so many zeros at a time.
 const ZEROS: &[u8] = &[0; 256 << 10];
 /// How the files are called.
@@ -85,6 +91,8 @@ struct Pen {
     length: u64,
     /// The newest revision that was written.
     revision: Revision,
+    /// How many batches one after the other have been of few changes.
+    quiet: u32,
 }
 
 impl<L: Log> Journal<L> {
@@ -162,6 +170,11 @@ impl<L: Log> Journal<L> {
         };
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(failed)?;
         pen.length = file.metadata().map_err(failed)?.len();
+        if pen.length > self.long && pen.quiet >= QUIET {
+            // It was long because much was being written.
+            file.set_len(self.long).map_err(failed)?;
+            pen.length = self.long;
+        }
         (pen.file, pen.at) = (Some(file), 0);
         Ok(())
     }
@@ -169,7 +182,8 @@ impl<L: Log> Journal<L> {
     /// Hands a long file over to the mover, if that is free.
     fn turn(&self, pen: &mut Pen) -> Result<()> {
         let mut overlay = self.overlay.write();
-        if pen.at < self.long || overlay.frozen.is_some() {
+        let is_quiet = pen.quiet >= QUIET;
+        if pen.at < if is_quiet { self.long } else { self.long * BUSY } || overlay.frozen.is_some() {
             return Ok(());
         }
         overlay.frozen = Some(std::mem::take(&mut overlay.fresh));
@@ -325,6 +339,7 @@ impl<L: Log> Log for Journal<L> {
         }
         file.write_all_at(&record, pen.at).map_err(failed)?;
         (pen.at, pen.length) = (end, length);
+        pen.quiet = if batch.len() > FEW { 0 } else { pen.quiet.saturating_add(1) };
         pen.revision = batch.last().map_or(pen.revision, |change| change.revision);
         let mut overlay = self.overlay.write();
         batch.iter().for_each(|change| {
