@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use http::StatusCode;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
 use crate::{connection::Connection, target::Target};
@@ -60,6 +61,15 @@ impl Program {
         self.child.id()
     }
 
+    /// Asks it to end, if it still runs. It is our child and not yet waited for, so the pid is its own.
+    pub(crate) fn terminate(&mut self) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        if let (Some(pid), Ok(None)) = (pid, self.child.try_wait()) {
+            // It may have ended since.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+
     /// Makes sure that it still runs.
     ///
     /// # Errors
@@ -73,11 +83,19 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Its data are thrown away as well, so it need not end in good order. It is our child, not yet waited for: the pid is its own.
+        // In good order: one that counts how it is used (see `bench/tuned`) says so at its end.
+        self.terminate();
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
+
+/// How long a program may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An API server of our own on a free port, with a store on disk below `scratch`. It may not answer yet.
 ///
@@ -137,6 +155,19 @@ mod tests {
         let pid = program.pid();
         drop(program);
         assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+
+    #[test]
+    fn a_program_may_say_something_at_its_end() {
+        let scratch = tempfile::tempdir().unwrap();
+        let script = "trap 'echo bye; exit' TERM; echo ready; while :; do sleep 0.01; done";
+        let program = Program::start(Path::new("/bin"), scratch.path(), "sh", &["-c", script]).unwrap();
+        let said = || std::fs::read_to_string(scratch.path().join("sh.log")).unwrap();
+        while said() != "ready\n" {
+            std::thread::yield_now();
+        }
+        drop(program);
+        assert_eq!(said(), "ready\nbye\n");
     }
 
     #[test]

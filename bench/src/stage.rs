@@ -64,7 +64,7 @@ pub(crate) struct Server {
     /// Where it is.
     pub(crate) target: Target,
     processes: Vec<Process>,
-    /// In this order: the programs end before their data are removed.
+    /// The last one first, for they end in this order; and before their data are removed.
     started: Vec<Program>,
     scratch: Option<TempDir>,
 }
@@ -166,7 +166,7 @@ impl Stage {
 impl Server {
     fn keep(&mut self, program: Program) {
         self.processes.push(Process { name: program.name.to_owned(), pid: program.pid() });
-        self.started.push(program);
+        self.started.insert(0, program);
     }
 
     /// Ends the scheduler that was started.
@@ -223,7 +223,7 @@ impl Server {
     /// # Errors
     /// When it ends instead, or takes too long.
     pub(crate) async fn answers(&mut self, path: &str) -> Result<()> {
-        let program = self.started.first_mut().context("only a server that was started is waited for")?;
+        let program = self.started.last_mut().context("only a server that was started is waited for")?;
         programs::answers(program, &self.target, path, BOOT).await
     }
 
