@@ -339,7 +339,11 @@ impl<K> Index<K> {
             }
         }
         for (term, new) in after.into_iter().filter_map(|term| Some((term, new?))) {
-            self.under.entry(term).or_default().insert(key.clone(), new.clone());
+            // Most changes leave an object where it is.
+            match self.under.get_mut(&term).and_then(|objects| objects.get_mut(key)) {
+                Some(place) => *place = new.clone(),
+                None => drop(self.under.entry(term).or_default().insert(key.clone(), new.clone())),
+            }
         }
     }
 }
