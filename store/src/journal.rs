@@ -43,7 +43,7 @@ use crate::{
 const LONG: u64 = 4 << 20;
 /// While much is being written, a file may get so many times as long: the later its changes are moved, the more of them are replaced
 /// by then, and whoever waits for a write does not wait for the mover too.
-const BUSY: u64 = 16;
+const BUSY: u64 = 4;
 /// It is quiet after so many batches of no more than [`FEW`] changes.
 const QUIET: u32 = 16;
 const FEW: usize = 4;
