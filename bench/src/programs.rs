@@ -16,6 +16,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::{connection::Connection, target::Target};
 
+/// How long a program may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The folder a freshly built `mini-bench` lies in, with its siblings.
 ///
 /// # Errors
@@ -62,7 +65,7 @@ impl Program {
     }
 
     /// Asks it to end, if it still runs. It is our child and not yet waited for, so the pid is its own.
-    pub(crate) fn terminate(&mut self) {
+    fn terminate(&mut self) {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
         if let (Some(pid), Ok(None)) = (pid, self.child.try_wait()) {
             // It may have ended since.
@@ -93,9 +96,6 @@ impl Drop for Program {
         let _ = self.child.wait();
     }
 }
-
-/// How long a program may take to end.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An API server of our own on a free port, with a store on disk below `scratch`. It may not answer yet.
 ///
