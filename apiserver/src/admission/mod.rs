@@ -132,7 +132,7 @@ impl<'a> Before<'a> {
 
     fn object(&self) -> Option<&dyn Object> {
         // What cannot be read is not changed either.
-        self.read.get_or_init(|| self.kind.behaviour.decode(&codec::split(&self.item.json).object).ok()).as_deref()
+        self.read.get_or_init(|| codec::stored_object(self.kind, &self.item.json).ok()).as_deref()
     }
 }
 
@@ -175,7 +175,7 @@ impl Cluster<'_> {
 
     /// An object without its managedFields, which no step looks at.
     fn decode<K: Type>(&self, index: usize, item: &Item) -> Option<K> {
-        let object = self.table[index].behaviour.decode(&codec::split(&item.json).object).ok()?;
+        let object = codec::stored_object(&self.table[index], &item.json).ok()?;
         Some(cast::<K>(&*object).clone())
     }
 

@@ -161,6 +161,14 @@ pub fn split(json: &[u8]) -> Split<'_> {
     Split { object: Cow::Owned(object), managed: Some(managed.get()) }
 }
 
+/// The object of JSON that [`stored`] made, without its managedFields.
+///
+/// # Errors
+/// When it is no object of the kind.
+pub fn stored_object(kind: &Kind, json: &[u8]) -> serde_json::Result<Box<dyn Object>> {
+    kind.behaviour.decode(&split(json).object)
+}
+
 /// What is stored for an object: metadata first and in it managedFields, without `kind`, `apiVersion` and `resourceVersion`.
 /// `managed` are the managedFields as JSON; those of the object itself do not count.
 ///

@@ -201,10 +201,7 @@ impl Registry {
     /// # Errors
     /// 500 when what is stored cannot be read.
     pub fn object(&self, kind: usize, item: &Item) -> Result<Box<dyn Object>> {
-        self.table[kind]
-            .behaviour
-            .decode(&codec::split(&item.json).object)
-            .map_err(|error| ApiError::internal(format!("decode {}: {error}", item.key)))
+        codec::stored_object(&self.table[kind], &item.json).map_err(|error| ApiError::internal(format!("decode {}: {error}", item.key)))
     }
 
     /// What rules that ask beyond their object may know.
