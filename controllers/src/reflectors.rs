@@ -20,7 +20,7 @@ use kube::{
     api::{ApiResource, DynamicObject, PartialObjectMeta},
     runtime::watcher::{self, Event},
 };
-use mini_daemon::lean::{Lean, plain};
+use mini_daemon::lean::{Lean, MANAGERS, Reader, Unread, WHOLE, plain};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio::{sync::mpsc, time::sleep};
@@ -34,6 +34,54 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 
 /// What is known of an object whose kind is not.
 pub(crate) type Metadata = PartialObjectMeta<DynamicObject>;
+
+/// Who reads here. Of pods, which are most of what there is, it leaves out what no controller asks for.
+#[derive(Clone, Debug)]
+struct Controllers;
+
+impl Reader for Controllers {
+    fn unread(kind: &str) -> Unread {
+        const CONTAINER: Unread = Unread(&[
+            ("args", WHOLE),
+            ("command", WHOLE),
+            ("env", WHOLE),
+            ("envFrom", WHOLE),
+            ("image", WHOLE),
+            ("imagePullPolicy", WHOLE),
+            ("lifecycle", WHOLE),
+            ("livenessProbe", WHOLE),
+            ("readinessProbe", WHOLE),
+            ("securityContext", WHOLE),
+            ("startupProbe", WHOLE),
+            ("terminationMessagePath", WHOLE),
+            ("terminationMessagePolicy", WHOLE),
+            ("volumeMounts", WHOLE),
+        ]);
+        const VOLUME: Unread =
+            Unread(&[("configMap", WHOLE), ("downwardAPI", WHOLE), ("hostPath", WHOLE), ("projected", WHOLE), ("secret", WHOLE)]);
+        const SPEC: Unread = Unread(&[
+            ("containers", CONTAINER),
+            ("ephemeralContainers", WHOLE),
+            ("initContainers", CONTAINER),
+            ("securityContext", WHOLE),
+            ("volumes", VOLUME),
+        ]);
+        const STATE: Unread = Unread(&[
+            ("allocatedResources", WHOLE),
+            ("containerID", WHOLE),
+            ("image", WHOLE),
+            ("imageID", WHOLE),
+            ("resources", WHOLE),
+            ("volumeMounts", WHOLE),
+        ]);
+        const STATUS: Unread =
+            Unread(&[("containerStatuses", STATE), ("ephemeralContainerStatuses", WHOLE), ("initContainerStatuses", STATE)]);
+        match kind {
+            "Pod" => Unread(&[MANAGERS, ("spec", SPEC), ("status", STATUS)]),
+            _ => Unread(&[MANAGERS]),
+        }
+    }
+}
 
 /// A kind as URLs name it: group and plural.
 type Kind = (String, String);
@@ -67,7 +115,7 @@ impl Reflectors {
         K: Object + DeserializeOwned + Resource<DynamicType = ()>,
     {
         self.open(&ApiResource::erase::<K>(&()), || {
-            let api = Api::<Lean<K>>::all(self.client.clone());
+            let api = Api::<Lean<K, Controllers>>::all(self.client.clone());
             watcher::watcher(api, watcher::Config::default()).map(|event| event.map(plain)).boxed()
         })
     }

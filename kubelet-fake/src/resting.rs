@@ -105,8 +105,12 @@ pub(crate) fn pack(object: &impl Serialize) -> Box<[u8]> {
 
 /// What [`pack`] has packed.
 pub(crate) fn unpack<T: DeserializeOwned + Default>(packed: &[u8]) -> T {
-    let json = block::decompress_size_prepended_with_dict(packed, USUAL.as_bytes()).unwrap_or_default();
-    serde_json::from_slice(&json).unwrap_or_default()
+    serde_json::from_slice(&json(packed)).unwrap_or_default()
+}
+
+/// The JSON of what [`pack`] has packed.
+pub(crate) fn json(packed: &[u8]) -> Vec<u8> {
+    block::decompress_size_prepended_with_dict(packed, USUAL.as_bytes()).unwrap_or_default()
 }
 
 /// The part of a pod's metadata whose change is a reason to act.

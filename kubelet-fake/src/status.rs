@@ -23,19 +23,15 @@ use kube::{
 };
 use mini_api::pod::PENDING;
 use mini_daemon::write::{self, AT_ONCE};
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    pod::{DISRUPTED, OWN_CONDITIONS, TERMINATED},
-    resting,
-};
+use self::patch::patch;
+use crate::resting;
 
-/// The list of a status that others write to as well.
-const CONDITIONS: &str = "conditions";
-/// The lists of a status that are merged, and by which field of their elements.
-const MERGED: [(&str, &str); 3] = [(CONDITIONS, "type"), ("hostIPs", "ip"), ("podIPs", "ip")];
+mod patch;
+
 /// While so many requests are under way, what is said first of a pod waits: more is known of it soon, and the last word is enough.
 const FEW: usize = AT_ONCE / 4;
 /// But no longer than so many others have their turn.
@@ -63,9 +59,6 @@ pub(crate) enum Word {
     /// The object is gone.
     Forget(Arc<str>),
 }
-
-/// The fields of a status that a kubelet writes.
-type Fields = Map<String, Value>;
 
 /// What is being told about one pod.
 struct Slot {
@@ -96,8 +89,8 @@ enum Queue {
 
 /// What the API server has of a pod's status.
 enum Stored {
-    /// What it had before we said anything.
-    Found(Fields),
+    /// What it had before we said anything, as JSON.
+    Found(Box<[u8]>),
     /// What we sent last.
     Told(Arc<PodStatus>),
     /// The same, at rest.
@@ -113,10 +106,11 @@ impl Stored {
         }
     }
 
-    fn fields(&self) -> Cow<'_, Fields> {
+    fn json(&self) -> Cow<'_, [u8]> {
         match self {
-            Self::Found(fields) => Cow::Borrowed(fields),
-            told => Cow::Owned(told.told().as_deref().map(fields).unwrap_or_default()),
+            Self::Found(json) => Cow::Borrowed(json),
+            Self::Told(status) => Cow::Owned(json(status)),
+            Self::Resting(bytes) => Cow::Owned(resting::json(bytes)),
         }
     }
 }
@@ -227,8 +221,11 @@ impl Desk {
         if slot.wanted.is_some() || slot.version == 0 || version(&pod.metadata) <= slot.version {
             return;
         }
-        let (live, Some(told)) = (known(&pod), slot.stored.told()) else { return };
-        if patch(uid, &live, fields(&told)).is_some() {
+        let live = known(&pod);
+        if !matches!(slot.stored, Stored::Found(_))
+            && patch(uid, &live, &slot.stored.json()).is_some()
+            && let Some(told) = slot.stored.told()
+        {
             slot.stored = Stored::Found(live);
             self.slot(&pod, |slot| slot.wanted = Some(told));
         }
@@ -283,7 +280,7 @@ impl Desk {
             let call =
                 Call { client: client.clone(), url: Pod::url_path(&(), Some(&slot.namespace)), name: slot.name.clone(), uid: uid.clone() };
             if let Some(wanted) = slot.wanted.take() {
-                if let Some(patch) = patch(&uid, &slot.stored.fields(), fields(&wanted)) {
+                if let Some(patch) = patch(&uid, &slot.stored.json(), &json(&wanted)) {
                     slot.busy = true;
                     return Some(call.status(patch, wanted).boxed());
                 }
@@ -326,68 +323,14 @@ fn version(meta: &ObjectMeta) -> u64 {
     meta.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
-/// The strategic merge patch that turns what is stored into what is wanted; `None` if there is nothing to do.
-/// The UID is a precondition: a pod of the same name that came later is not touched.
-fn patch(uid: &str, stored: &Fields, wanted: Fields) -> Option<Value> {
-    let mut status = changes(stored, wanted);
-    for (list, key) in MERGED {
-        if let Some(elements) = status.get_mut(list) {
-            *elements = Value::Array(list_patch(key, stored.get(list), elements.take()));
-        }
-    }
-    let mut patch = json!({ "metadata": { "uid": uid } });
-    (!status.is_empty()).then(|| {
-        patch["status"] = Value::Object(status);
-        patch
-    })
+/// What the API server has of a pod's status.
+fn known(pod: &Pod) -> Box<[u8]> {
+    pod.status.as_ref().map_or_else(|| b"{}".to_vec(), json).into()
 }
 
-/// The fields that differ, null where there is to be none.
-fn changes(stored: &Fields, mut wanted: Fields) -> Fields {
-    let gone: Vec<&String> = stored.keys().filter(|key| !wanted.contains_key(*key)).collect();
-    wanted.retain(|key, value| stored.get(key) != Some(value));
-    wanted.extend(gone.into_iter().map(|key| (key.clone(), Value::Null)));
-    wanted
-}
-
-/// Elements are merged by a key: only what differs of those that differ is sent, and what one had and has no more is sent as null.
-fn list_patch(key: &str, stored: Option<&Value>, wanted: Value) -> Vec<Value> {
-    let stored = || stored.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_object);
-    let Value::Array(wanted) = wanted else { return stored().map(|old| deletion(key, old)).collect() };
-    let gone = stored().filter(|old| !wanted.iter().any(|new| new.get(key) == old.get(key)));
-    let gone: Vec<Value> = gone.map(|old| deletion(key, old)).collect();
-    let changed = wanted.into_iter().filter_map(|new| {
-        let Value::Object(new) = new else { return None };
-        let Some(old) = stored().find(|old| old.get(key) == new.get(key)) else { return Some(Value::Object(new)) };
-        let name = new.get(key).cloned();
-        let mut differs = changes(old, new);
-        (!differs.is_empty()).then(|| {
-            differs.extend(name.map(|name| (key.to_owned(), name)));
-            Value::Object(differs)
-        })
-    });
-    changed.chain(gone).collect()
-}
-
-fn deletion(key: &str, element: &Fields) -> Value {
-    json!({ "$patch": "delete", key: element.get(key) })
-}
-
-/// What the API server has of what a kubelet writes.
-fn known(pod: &Pod) -> Fields {
-    pod.status.as_ref().map(fields).unwrap_or_default()
-}
-
-fn fields(status: &PodStatus) -> Fields {
-    let Ok(Value::Object(mut fields)) = serde_json::to_value(status) else { return Map::new() };
-    if let Some(conditions) = fields.get_mut(CONDITIONS).and_then(Value::as_array_mut) {
-        let own = |condition: &Value| match condition["type"].as_str() {
-            Some(DISRUPTED) => condition["reason"] == TERMINATED,
-            kind => kind.is_some_and(|kind| OWN_CONDITIONS.contains(&kind)),
-        };
-        conditions.retain(own);
-    }
-    fields
+fn json(status: &PodStatus) -> Vec<u8> {
+    // Has only strings as keys, so this cannot fail.
+    serde_json::to_vec(status).unwrap_or_default()
 }
 
 /// Whom a request is about.
@@ -399,7 +342,7 @@ struct Call {
 }
 
 impl Call {
-    async fn status(self, patch: Value, status: Arc<PodStatus>) -> Done {
+    async fn status(self, patch: Box<RawValue>, status: Arc<PodStatus>) -> Done {
         let (patch, how) = (Patch::Strategic(patch), PatchParams::default());
         let pods = Request::new(self.url);
         let answer = insist(&self.client, &self.name, || pods.patch_subresource("status", &self.name, &how, &patch)).await;
@@ -450,6 +393,7 @@ mod tests {
     use http::{Request, Response};
     use kube::client::Body;
     use mini_daemon::tasks::Tasks;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -462,43 +406,6 @@ mod tests {
         let mut status = json!({ "phase": phase });
         json_patch::merge(&mut status, &more);
         serde_json::from_value(status).unwrap()
-    }
-
-    #[test]
-    fn a_patch_holds_what_changed_and_no_condition_of_others() {
-        let stored = status("Pending", json!({ "reason": "Odd", "podIP": "10.244.1.2" }));
-        let conditions = json!([{ "type": "Ready", "status": "True" }, { "type": "Foreign", "status": "True" }]);
-        let wanted = status("Running", json!({ "podIP": "10.244.1.2", "conditions": conditions }));
-        let expected = json!({
-            "metadata": { "uid": "u" },
-            "status": { "phase": "Running", "reason": null, "conditions": [{ "type": "Ready", "status": "True" }] },
-        });
-        let (stored, wanted) = (fields(&stored), fields(&wanted));
-        assert_eq!(patch("u", &stored, wanted.clone()), Some(expected));
-        assert_eq!(patch("u", &wanted.clone(), wanted), None);
-    }
-
-    #[test]
-    fn a_condition_that_is_met_forgets_why_it_was_not() {
-        let conditions = |all: Value| fields(&status("Running", json!({ "conditions": all })));
-        let scheduled = json!({ "type": "PodScheduled", "status": "True" });
-        let stored = conditions(json!([{ "type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m" }, scheduled]));
-        let wanted = conditions(json!([{ "type": "Ready", "status": "True" }, scheduled, { "type": "Initialized", "status": "True" }]));
-        let sent = json!([
-            { "type": "Ready", "status": "True", "reason": null, "message": null },
-            { "type": "Initialized", "status": "True" },
-        ]);
-        assert_eq!(patch("u", &stored, wanted.clone()).unwrap()["status"], json!({ "conditions": sent }));
-        let deleted = json!([{ "type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "m" }, { "$patch": "delete", "type": "Initialized" }]);
-        assert_eq!(patch("u", &wanted, stored).unwrap()["status"], json!({ "conditions": deleted }));
-    }
-
-    #[test]
-    fn an_address_that_is_another_one_takes_the_place_of_the_old() {
-        let at =
-            |ip: &str| fields(&status("Running", json!({ "podIP": ip, "podIPs": [{ "ip": ip }], "hostIPs": [{ "ip": "192.168.0.4" }] })));
-        let sent = json!({ "podIP": "10.244.3.10", "podIPs": [{ "ip": "10.244.3.10" }, { "$patch": "delete", "ip": "10.244.3.6" }] });
-        assert_eq!(patch("u", &at("10.244.3.6"), at("10.244.3.10")).unwrap()["status"], sent);
     }
 
     /// Requests in short, from a server that answers each after a second of virtual time.

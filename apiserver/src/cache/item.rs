@@ -113,42 +113,58 @@ struct Facts {
 
 /// Reads labels and selectable fields, skipping everything else.
 fn facts(json: &[u8], fields: &[Field]) -> serde_json::Result<Facts> {
-    let mut found: Vec<Vec<Option<Box<str>>>> = fields.iter().map(|field| vec![None; field.pointers.len()]).collect();
+    let pointers: Vec<&str> = fields.iter().flat_map(|field| field.pointers).copied().collect();
+    let mut found: Vec<Option<Box<str>>> = vec![None; pointers.len()];
     let mut labels = BTreeMap::new();
-    let wanted: Vec<Wanted> = fields
-        .iter()
-        .enumerate()
-        .flat_map(|(field, row)| row.pointers.iter().enumerate().map(move |(place, pointer)| Wanted { field, place, rest: &pointer[1..] }))
-        .collect();
     let mut reader = serde_json::Deserializer::from_str(std::str::from_utf8(json).map_err(serde_json::Error::custom)?);
-    Walk { wanted, labels: Some("metadata/labels"), out: &mut found, labels_out: &mut labels }.deserialize(&mut reader)?;
-    let values = fields.iter().zip(found).map(|(field, places)| places.into_iter().flatten().next().unwrap_or_else(|| field.absent.into()));
-    Ok(Facts { labels, fields: values.collect() })
+    let wanted = Wanted::all(pointers.len()).map_err(serde_json::Error::custom)?;
+    Walk { pointers: &pointers, wanted, at: 0, labels: Some("metadata/labels"), out: &mut found, labels_out: &mut labels }
+        .deserialize(&mut reader)?;
+    let mut found = found.into_iter();
+    let mut first = |field: &Field| found.by_ref().take(field.pointers.len()).fold(None, Option::or);
+    let fields = fields.iter().map(|field| first(field).unwrap_or_else(|| field.absent.into())).collect();
+    Ok(Facts { labels, fields })
 }
 
-/// A pointer that leads further down from where the walk is.
-#[derive(Clone, Copy)]
-struct Wanted<'a> {
-    field: usize,
-    place: usize,
-    rest: &'a str,
+/// Some of the pointers, by their places.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Wanted(u64);
+
+impl Wanted {
+    const NONE: Self = Self(0);
+
+    fn all(count: usize) -> Result<Self, &'static str> {
+        match count {
+            0..64 => Ok(Self((1 << count) - 1)),
+            _ => Err("a kind has too many selectable fields"),
+        }
+    }
+
+    fn places(self) -> impl Iterator<Item = usize> {
+        (0..u64::BITS as usize - self.0.leading_zeros() as usize).filter(move |place| self.0 & (1 << place) != 0)
+    }
+
+    fn retain(self, keep: impl Fn(usize) -> bool) -> Self {
+        Self(self.places().filter(|place| keep(*place)).fold(0, |all, place| all | 1 << place))
+    }
 }
 
+/// A walk through an object, and which of the pointers lead on from where it is.
 struct Walk<'a, 'o> {
-    wanted: Vec<Wanted<'a>>,
+    pointers: &'a [&'a str],
+    wanted: Wanted,
+    /// How much of each of these it has come, for so far they are the same.
+    at: usize,
     labels: Option<&'a str>,
-    out: &'o mut Vec<Vec<Option<Box<str>>>>,
+    out: &'o mut [Option<Box<str>>],
     labels_out: &'o mut BTreeMap<String, String>,
 }
 
 impl Walk<'_, '_> {
-    /// Notes a scalar if a pointer ends here.
-    fn note(self, text: impl fmt::Display) {
-        if let Some(wanted) = self.wanted.iter().find(|wanted| wanted.rest.is_empty()) {
-            let text = text.to_string();
-            if !text.is_empty() {
-                self.out[wanted.field][wanted.place] = Some(text.into());
-            }
+    /// Notes a scalar if pointers end here.
+    fn note(self, text: &str) {
+        for place in self.wanted.places().filter(|place| self.pointers[*place].len() == self.at && !text.is_empty()) {
+            self.out[place] = Some(text.into());
         }
     }
 }
@@ -166,19 +182,19 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
         f.write_str("JSON")
     }
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.note(value);
+        self.note(&value.to_string());
         Ok(())
     }
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.note(value);
+        self.note(&value.to_string());
         Ok(())
     }
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.note(value);
+        self.note(&value.to_string());
         Ok(())
     }
     fn visit_f64<E>(self, value: f64) -> Result<(), E> {
-        self.note(value);
+        self.note(&value.to_string());
         Ok(())
     }
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
@@ -199,12 +215,13 @@ impl<'de> Visitor<'de> for Walk<'_, '_> {
                 *self.labels_out = map.next_value::<Option<BTreeMap<String, String>>>()?.unwrap_or_default();
                 continue;
             }
-            let wanted: Vec<Wanted> =
-                self.wanted.iter().filter_map(|wanted| step(wanted.rest, &key).map(|rest| Wanted { rest, ..*wanted })).collect();
-            if wanted.is_empty() && labels.is_none() {
+            let wanted = self.wanted.retain(|place| self.pointers[place].get(self.at + 1..).is_some_and(|rest| step(rest, &key).is_some()));
+            if wanted == Wanted::NONE && labels.is_none() {
                 map.next_value::<IgnoredAny>()?;
             } else {
-                map.next_value_seed(Walk { wanted, labels, out: self.out, labels_out: self.labels_out })?;
+                let at = self.at + 1 + key.len();
+                let below = Walk { wanted, at, labels, pointers: self.pointers, out: &mut *self.out, labels_out: &mut *self.labels_out };
+                map.next_value_seed(below)?;
             }
         }
         Ok(())
@@ -245,6 +262,17 @@ mod tests {
         assert_eq!(without_revision(&item.json), STORED);
         assert!(is_stored_as(&item.json, STORED) && !is_stored_as(&item.json, &item.json));
         assert!(item.deleted_at(9).json.starts_with(br#"{"metadata":{"resourceVersion":"9","labels""#));
+    }
+
+    #[test]
+    fn a_field_that_is_no_scalar_is_absent() {
+        let stored = br#"{"metadata":{},"spec":{"a":{"b":"deep","bb":true},"list":[{"b":1}],"n":4,"none":null,"empty":""}}"#;
+        let fields = ["/spec/a", "/spec/a/b", "/spec/list", "/spec/list/b", "/spec/n", "/spec/none", "/spec/empty", "/spec/n"];
+        let fields = fields.map(|pointer| Field { absent: "-", pointers: Vec::leak(vec![pointer]), ..field("x", &[]) });
+        let item = Item::new("a".into(), 1, stored, &fields).unwrap();
+        assert_eq!(item.fields.iter().map(|text| &**text).collect::<Vec<_>>(), ["-", "deep", "-", "-", "4", "-", "-", "4"]);
+        let many = [const { field("x", &["/spec/n"]) }; 64];
+        assert!(Item::new("a".into(), 1, stored, &many).is_err());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! StatefulSet or ReplicationController, or else of the Services that lead to it. Upstream reads the selectors of those owners; who
 //! made a pod says the same, for a pod that an owner's selector matches is adopted, and costs no watch of three more kinds.
 
-use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
+use std::{borrow::Cow, sync::LazyLock};
 
 use k8s_openapi::api::core::v1::TopologySpreadConstraint;
 use mini_api::{
@@ -209,7 +209,10 @@ fn score<'c>(case: Case<'c>, constraints: &[Cow<'c, Constraint>], rows: &[usize]
         let (size, state) = if constraint.topology_key == HOSTNAME {
             (rows.len(), State::Rows(counts))
         } else {
-            let size = rows.iter().map(|row| domains.of(*row)).collect::<HashSet<_>>().len();
+            // Nodes without the label are one more domain.
+            let mut found = vec![false; domains.len()];
+            rows.iter().for_each(|row| found[domains.of(*row).unwrap_or(0)] = true);
+            let size = found.into_iter().filter(|found| *found).count();
             let part = |row: usize| scored(row) && includes(constraint, case, row);
             (size, State::Domains(domains.sums(&counts, part)))
         };
