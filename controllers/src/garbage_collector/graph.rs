@@ -95,10 +95,22 @@ impl Graph {
         if let Some(gone) = uid(old).filter(|old| uid(new).as_ref() != Some(old)) {
             self.remove(&gone, &mut look);
         }
-        if let (Some(new), Some(uid)) = (new, uid(new)) {
+        if let (Some(new), Some(uid)) = (new, uid(new))
+            && !self.is_same(&uid, old, new)
+        {
             self.set(&uid, found, new, &mut look);
         }
         look
+    }
+
+    /// Whether nothing has changed that the graph is about, as with most changes of what lives on; the revision is noted.
+    fn is_same(&mut self, uid: &str, old: Option<&ObjectMeta>, new: &ObjectMeta) -> bool {
+        let same = new.deletion_timestamp.is_none()
+            && old.is_some_and(|old| old.uid == new.uid && old.finalizers == new.finalizers && old.owner_references == new.owner_references)
+            && owners(new).all(|owner| self.nodes.contains_key(&owner.uid));
+        let Some(node) = self.nodes.get_mut(uid).filter(|_| same) else { return false };
+        Arc::make_mut(&mut node.meta).resource_version.clone_from(&new.resource_version);
+        true
     }
 
     fn remove(&mut self, uid: &str, look: &mut HashSet<Uid>) {
@@ -257,6 +269,29 @@ mod tests {
         assert_eq!(sorted(gone), ["pod"]);
         let replaced = graph.observe(&found, Some(&object("deployment", &[])), Some(&object("namesake", &[])));
         assert!(replaced.is_empty(), "its dependent is gone already");
+    }
+
+    #[test]
+    fn a_change_of_something_else_moves_only_the_revision() {
+        let (mut graph, found) = (Graph::default(), found());
+        let at = |mut meta: ObjectMeta, revision: &str| {
+            meta.resource_version = Some(revision.to_owned());
+            meta
+        };
+        let (owner, mut pod) = (object("owner", &[]), at(object("pod", &["owner"]), "1"));
+        graph.observe(&found, None, Some(&owner));
+        graph.observe(&found, None, Some(&pod));
+        let mut change = |next: ObjectMeta| {
+            let look = sorted(graph.observe(&found, Some(&pod), Some(&next)));
+            pod = next;
+            (look, graph.node("pod").unwrap().meta.resource_version.clone().unwrap(), graph.dependents("owner").len())
+        };
+        assert_eq!(change(at(object("pod", &["owner"]), "2")), (vec![], "2".to_owned(), 1));
+        assert_eq!(change(at(object("pod", &["nobody"]), "3")), (vec!["pod".to_owned()], "3".to_owned(), 0));
+        assert_eq!(change(at(object("pod", &["nobody"]), "4")), (vec!["pod".to_owned()], "4".to_owned(), 0));
+        assert_eq!(change(at(object("pod", &["owner"]), "5")), (vec![], "5".to_owned(), 1));
+        assert_eq!(change(at(deleted(object("pod", &["owner"]), FOREGROUND), "6")), (vec!["pod".to_owned()], "6".to_owned(), 1));
+        assert_eq!(change(at(deleted(object("pod", &["owner"]), FOREGROUND), "7")), (vec!["pod".to_owned()], "7".to_owned(), 1));
     }
 
     #[test]
