@@ -24,7 +24,7 @@ pub const MANAGERS: (&str, Unread) = ("metadata", Unread(&[("managedFields", WHO
 
 /// One who reads objects.
 pub trait Reader: Clone + fmt::Debug + Send + Sync + 'static {
-    /// What it leaves out of objects of a kind. It must not write back what it has read so.
+    /// What it leaves out of objects of a kind. What it has read so it must not write back.
     fn unread(kind: &str) -> Unread;
 }
 

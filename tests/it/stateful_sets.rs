@@ -186,3 +186,24 @@ async fn revisions_are_numbered_and_limited_and_a_name_that_is_taken_is_left() {
     }
     cluster.stop().await.expect("it stops");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pod_that_lacks_its_volumes_is_refused_them_and_for_no_other_reason() {
+    let (cluster, http) = controlled().await;
+    let volumes = json!([{ "name": "settings", "configMap": { "name": "settings" } }]);
+    let spec = json!({ "containers": [{ "name": "c", "image": "nginx:1" }], "volumes": volumes });
+    made(&http, PODS, &json!({ "metadata": { "name": "web-0", "labels": { "app": "web" } }, "spec": spec })).await;
+    let claim = json!({ "accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": { "requests": { "storage": "1Gi" } } });
+    let template = json!({ "metadata": { "name": "www" }, "spec": claim });
+    made(&http, SETS, &web(1, &json!({ "podManagementPolicy": "Parallel", "volumeClaimTemplates": [template] }))).await;
+    until(&http, PODS, owners, "web-0:StatefulSet/web").await;
+    let told = || async { http.get("/api/v1/namespaces/default/events?fieldSelector=reason%3DFailedUpdate").await.text() };
+    wait_for("the refusal to be told", || async {
+        let events = told().await;
+        if events.contains("spec: Forbidden: pod updates may not change fields other than") { Ok(()) } else { Err(events) }
+    })
+    .await;
+    let events = told().await;
+    assert!(!events.contains("\\n-"), "what it has is sent as it is, so that the difference takes nothing away: {events}");
+    cluster.stop().await.expect("it stops");
+}

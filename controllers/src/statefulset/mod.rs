@@ -197,10 +197,7 @@ impl Acting<'_> {
             },
             Action::Claim(pod, claims) => self.claim(pod, claims).await,
             Action::Wait(pod, claim) => self.tell("Create", pod, Err(Error::Waiting(format!("pvc {claim} is being deleted")))),
-            Action::Repair(old, new) => {
-                let repaired = self.writes.update(&**old, &**new).await;
-                self.tell("Update", old, repaired)
-            }
+            Action::Repair(pod) => self.repair(pod).await,
             Action::Own(claim, owners) => self.own(claim, owners).await,
             Action::Disown(claim, owners) => {
                 let name = claim.metadata.name.as_deref().unwrap_or_default();
@@ -215,6 +212,17 @@ impl Acting<'_> {
                 let deleted = self.writes.delete(&**pod, DeleteParams::default()).await;
                 self.tell("Delete", pod, deleted)
             }
+        }
+    }
+
+    /// Gives a pod what it lacks. The cache leaves out much of a pod, so that it is done to the one that the API server has.
+    async fn repair(&self, pod: &Pod) -> Result<()> {
+        let live = self.writes.live::<Pod>(&Key::of(&pod.metadata)).await?;
+        let Some(live) = live.filter(|live| live.metadata.uid == pod.metadata.uid) else { return Ok(()) };
+        let repaired = identity::ordinal(self.set, &live).and_then(|ordinal| identity::repaired(self.set, &live, ordinal));
+        match repaired {
+            Some(repaired) => self.tell("Update", pod, self.writes.update(&live, &repaired).await),
+            None => Ok(()),
         }
     }
 

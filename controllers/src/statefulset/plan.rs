@@ -26,8 +26,8 @@ pub(super) enum Action {
     Claim(Arc<Pod>, Vec<PersistentVolumeClaim>),
     /// A pod cannot be created, for this claim is being deleted.
     Wait(Box<Pod>, String),
-    /// Gives a pod (the first) the labels and volumes it lacks (the second).
-    Repair(Arc<Pod>, Box<Pod>),
+    /// Gives a pod the labels and volumes it lacks.
+    Repair(Arc<Pod>),
     /// Gives a claim its owners.
     Own(Arc<PersistentVolumeClaim>, Vec<OwnerReference>),
     /// Leaves a claim to whoever else controls it.
@@ -182,8 +182,7 @@ impl<'a> Step<'a> {
         if self.ordered && !well {
             return false;
         }
-        let repaired = identity::repaired(self.world.set, pod, ordinal);
-        actions.extend(repaired.map(|repaired| Action::Repair(pod.clone(), Box::new(repaired))));
+        actions.extend(identity::repaired(self.world.set, pod, ordinal).map(|_| Action::Repair(pod.clone())));
         if pod::phase(pod) != pod::PENDING {
             self.own_claims(ordinal, pod, true, actions);
         }
@@ -385,7 +384,7 @@ pub(super) mod tests {
             Action::Create(pod, claims) => format!("+{}{}@{}", names(claims), name(&pod.metadata), identity::revision(pod).unwrap()),
             Action::Claim(pod, claims) => format!("+{}({})", names(claims), name(&pod.metadata)),
             Action::Wait(pod, claim) => format!("{} waits for {claim}", name(&pod.metadata)),
-            Action::Repair(pod, _) => format!("*{}", name(&pod.metadata)),
+            Action::Repair(pod) => format!("*{}", name(&pod.metadata)),
             Action::Own(claim, owners) | Action::Disown(claim, owners) => format!("{}:{}", name(&claim.metadata), kinds(owners)),
             Action::Delete(pod) => format!("-{}", name(&pod.metadata)),
         };
