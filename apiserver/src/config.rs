@@ -28,6 +28,9 @@ pub struct Config {
     /// Where to listen.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6443")]
     pub listen: SocketAddr,
+    /// A Unix socket to listen on as well, for programs on this machine that were told it [default: none].
+    #[arg(long, value_name = "FILE")]
+    pub socket: Option<PathBuf>,
     /// The address the `kubernetes` Service leads to [default: the one to listen on, or 192.168.0.1 where that is a loopback].
     #[arg(long, value_name = "IP")]
     pub advertise_address: Option<IpAddr>,
@@ -100,6 +103,7 @@ impl Config {
     pub fn on_free_port(store: &str) -> Self {
         Self {
             listen: ([127, 0, 0, 1], 0).into(),
+            socket: None,
             advertise_address: None,
             data_dir: PathBuf::new(),
             store: Some(store.to_owned()),

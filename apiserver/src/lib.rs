@@ -9,7 +9,6 @@ use axum::{body::Body, http::Request, response::Response};
 use futures::future::BoxFuture;
 use mini_daemon::{connect, process::Running, tasks::Tasks};
 use mini_store::Store;
-use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub mod admission;
@@ -31,13 +30,10 @@ pub mod tokens;
 pub use config::{Admission, Args, Config};
 
 use crate::{
-    http::{App, Furnishing, audit, listener},
+    http::{App, Furnishing, audit, entrance::Entrance, listener},
     measure::store::Timed,
     registry::Registry,
 };
-
-/// How long a killed predecessor may take to let go of its address.
-const REBIND_PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Somewhere else, to learn from where this machine calls others: an address of documentation, to which nothing is sent.
 const ELSEWHERE: &str = "192.0.2.1:9";
@@ -46,7 +42,7 @@ const ELSEWHERE: &str = "192.0.2.1:9";
 pub struct Server {
     address: SocketAddr,
     app: Arc<App>,
-    listener: TcpListener,
+    entrance: Entrance,
     delay: std::time::Duration,
     /// Stops the cache's feed, without which no request could be answered.
     behind: DropGuard,
@@ -63,8 +59,8 @@ impl Server {
     }
 
     async fn begin(config: &Config, mut tasks: Tasks) -> Result<Self> {
-        let listener = listen(config.listen).await.with_context(|| format!("listen on {}", config.listen))?;
-        let address = listener.local_addr()?;
+        let entrance = Entrance::open(config.listen, config.socket.as_deref()).await?;
+        let address = entrance.address()?;
         let timed = Arc::new(Timed::new(mini_store::open(&config.store())?, &config.store()));
         let store: Arc<dyn Store> = timed.clone();
         let table: Arc<[kinds::Kind]> = kinds::table().into();
@@ -85,7 +81,7 @@ impl Server {
         });
         let furnishing = Furnishing { registry, store: timed, address: address.to_string(), stopping: tasks.token(), audit };
         let app = Arc::new(App::new(furnishing, &config.limits));
-        Ok(Self { address, app, listener, delay: config.shutdown_delay_duration, behind: behind.drop_guard(), tasks })
+        Ok(Self { address, app, entrance, delay: config.shutdown_delay_duration, behind: behind.drop_guard(), tasks })
     }
 
     /// Where it listens.
@@ -107,7 +103,7 @@ impl Server {
         Box::pin(async move {
             tracing::info!(address = %self.address, "the API server listens");
             let ending = listener::Ending { asked: self.tasks.token(), delay: self.delay, behind: self.behind };
-            self.tasks.spawn("accept", listener::accept(self.listener, self.app, ending));
+            self.tasks.spawn("accept", listener::accept(self.entrance, self.app, ending));
             self.tasks.join().await
         })
     }
@@ -119,17 +115,4 @@ impl Server {
 /// When it cannot start, or one of its tasks dies.
 pub fn run(config: Config, tasks: Tasks) -> Running {
     Box::pin(async move { Server::start(&config, tasks).await?.serve().await })
-}
-
-/// Listens on the address. One that is taken may be that of a predecessor which has just been killed, so it gets a moment.
-async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let deadline = tokio::time::Instant::now() + REBIND_PATIENCE;
-    loop {
-        match TcpListener::bind(address).await {
-            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && tokio::time::Instant::now() < deadline => {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-            bound => return bound,
-        }
-    }
 }

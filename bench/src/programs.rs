@@ -1,7 +1,7 @@
 //! Starting our own programs, which lie beside this one, and ending them whatever happens.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -104,9 +104,21 @@ impl Drop for Program {
 pub(crate) fn apiserver(folder: &Path, scratch: &Path) -> Result<(Program, Target)> {
     let address = free_address().context("find a free port")?;
     let data = scratch.join("data");
-    let arguments =
-        [OsStr::new("--listen"), OsStr::new(&address.to_string()), OsStr::new("--data-dir"), data.as_os_str()].map(OsStr::to_owned);
+    let mut arguments = vec!["--listen".into(), address.to_string().into(), "--data-dir".into(), data.into_os_string()];
+    arguments.extend(socket(scratch));
     Ok((Program::start(folder, scratch, "mini-apiserver", &arguments)?, Target::at(address)?))
+}
+
+/// How another program finds that API server: as `mini-ctl up` tells it.
+pub(crate) fn connect(scratch: &Path, target: &Target) -> Vec<OsString> {
+    ["--server".into(), format!("http://{}", target.address).into()].into_iter().chain(socket(scratch)).collect()
+}
+
+/// The flag that names the socket on which they meet; none where `scratch` is too deep for the name of one.
+fn socket(scratch: &Path) -> impl Iterator<Item = OsString> + use<> {
+    let path = scratch.join("apiserver.sock");
+    let path = std::os::unix::net::SocketAddr::from_pathname(&path).is_ok().then_some(path);
+    path.into_iter().flat_map(|path| ["--socket".into(), path.into_os_string()])
 }
 
 /// An address nobody listens on: the system chose it a moment ago.

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    ffi::OsString,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -114,11 +115,9 @@ impl Stage {
     pub(crate) async fn cluster(&self, nodes: u32) -> Result<Server> {
         let mut server = self.apiserver().await?;
         if !self.is_given() {
-            let url = format!("http://{}", server.target.address);
-            let connect = ["--server", &url];
             self.start_scheduler(&mut server)?;
-            self.add(&mut server, "mini-controllers", &connect)?;
-            self.add(&mut server, "mini-kubelet", &["--server", &url, "--nodes", &nodes.to_string()])?;
+            self.add(&mut server, "mini-controllers", &[])?;
+            self.add(&mut server, "mini-kubelet", &["--nodes", &nodes.to_string()])?;
         }
         server.nodes_ready(nodes).await?;
         Ok(server)
@@ -129,8 +128,7 @@ impl Stage {
     /// # Errors
     /// When it cannot be started.
     pub(crate) fn start_scheduler(&self, server: &mut Server) -> Result<()> {
-        let url = format!("http://{}", server.target.address);
-        self.add(server, SCHEDULER, &["--server", &url])
+        self.add(server, SCHEDULER, &[])
     }
 
     /// A new API server that may not answer yet, whatever server was named.
@@ -156,7 +154,9 @@ impl Stage {
 
     fn add(&self, server: &mut Server, name: &'static str, arguments: &[&str]) -> Result<()> {
         if let Some(scratch) = &server.scratch {
-            let program = Program::start(&self.folder, scratch.path(), name, arguments)?;
+            let mut all = programs::connect(scratch.path(), &server.target);
+            all.extend(arguments.iter().map(OsString::from));
+            let program = Program::start(&self.folder, scratch.path(), name, &all)?;
             server.keep(program);
         }
         Ok(())

@@ -43,6 +43,7 @@ mod readme;
 mod replay;
 mod scheduling;
 mod session;
+mod socket;
 mod stateful_sets;
 mod storage;
 mod story;

@@ -21,23 +21,22 @@ use hyper_util::{
     server::conn::auto::Builder,
 };
 use mini_daemon::tasks::detach;
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
 
-use super::{App, account::Caller, stall::Impatient};
+use super::{
+    App,
+    account::Caller,
+    entrance::{Entrance, PROBES, Stream},
+    stall::Impatient,
+};
 
 /// How long a connection may take to its first request, as upstream; less where any request must be done sooner.
 const FIRST_REQUEST: Duration = Duration::from_secs(32);
 /// How long a connection may idle between requests, the head of the next one included, as upstream.
 const IDLE: Duration = Duration::from_secs(90);
-/// How long a connection is silent before it is probed, and how often it is then.
-const PROBES: Duration = Duration::from_secs(15);
-/// Probes without an answer after which a peer is gone.
-const LOST_PROBES: u32 = 4;
 /// How long an HTTP/2 peer may take to answer a ping.
 const PONG: Duration = Duration::from_secs(15);
 /// The largest head of an HTTP/2 request, as upstream.
@@ -59,7 +58,7 @@ pub(crate) struct Ending {
 ///
 /// # Errors
 /// Never.
-pub(crate) async fn accept(listener: TcpListener, app: Arc<App>, ending: Ending) -> Result<()> {
+pub(crate) async fn accept(entrance: Entrance, app: Arc<App>, ending: Ending) -> Result<()> {
     let connections = TaskTracker::new();
     let aborted = CancellationToken::new();
     let closing = async {
@@ -69,7 +68,7 @@ pub(crate) async fn accept(listener: TcpListener, app: Arc<App>, ending: Ending)
     tokio::pin!(closing);
     loop {
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = entrance.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, most likely: those who are connected go on.
@@ -80,10 +79,10 @@ pub(crate) async fn accept(listener: TcpListener, app: Arc<App>, ending: Ending)
             },
             () = &mut closing => break,
         };
-        let caller = Arc::new(Caller::new(peer.ip()));
+        let caller = Arc::new(Caller::new(peer));
         detach("connection", connections.track_future(connection(stream, caller, app.clone(), aborted.clone())));
     }
-    drop(listener);
+    drop(entrance);
     app.stop.cancel();
     app.under_way.close();
     if tokio::time::timeout(app.limits.request_timeout, app.under_way.wait()).await.is_err() {
@@ -99,12 +98,7 @@ pub(crate) async fn accept(listener: TcpListener, app: Arc<App>, ending: Ending)
     Ok(())
 }
 
-async fn connection(stream: TcpStream, caller: Arc<Caller>, app: Arc<App>, aborted: CancellationToken) {
-    let _ = stream.set_nodelay(true);
-    let probing = TcpKeepalive::new().with_time(PROBES).with_interval(PROBES).with_retries(LOST_PROBES);
-    if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&probing) {
-        tracing::debug!(%error, "a connection will not be probed");
-    }
+async fn connection(stream: Stream, caller: Arc<Caller>, app: Arc<App>, aborted: CancellationToken) {
     let patience = app.limits.request_timeout;
     // Children, because all connections at work would else ask one lock.
     let (stopped, aborted) = (app.stop.child_token(), aborted.child_token());

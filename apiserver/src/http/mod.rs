@@ -20,6 +20,7 @@ mod dashboard;
 pub mod discovery;
 mod documents;
 pub mod encoding;
+pub(crate) mod entrance;
 mod health;
 mod info;
 mod limits;

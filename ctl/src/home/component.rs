@@ -65,20 +65,23 @@ impl Component {
     }
 
     fn own_arguments(&self, home: &Home, settings: &Settings) -> Vec<OsString> {
-        let kubeconfig = || [OsString::from("--kubeconfig"), home.kubeconfig().into()];
+        let socket = || home.socket().into_iter().flat_map(|path| ["--socket".into(), path.into_os_string()]);
+        let connect = || [OsString::from("--kubeconfig"), home.kubeconfig().into()].into_iter().chain(socket());
         match self {
             Self::Apiserver => {
                 let listen = format!("127.0.0.1:{}", settings.port);
                 let watched = [("controller-manager", settings.admin.controllers), ("scheduler", settings.admin.scheduler)];
                 let watched = watched.into_iter().filter(|(_, port)| *port != 0);
                 let flags = watched.flat_map(|(name, port)| ["--component".into(), format!("{name}=127.0.0.1:{port}").into()]);
-                ["--listen".into(), listen.into(), "--data-dir".into(), home.data().into()].into_iter().chain(flags).collect()
+                ["--listen".into(), listen.into(), "--data-dir".into(), home.data().into()]
+                    .into_iter()
+                    .chain(socket())
+                    .chain(flags)
+                    .collect()
             }
-            Self::Scheduler => kubeconfig().into_iter().chain(candidate()).chain(admin(settings.admin.scheduler)).collect(),
-            Self::Controllers => kubeconfig().into_iter().chain(candidate()).chain(admin(settings.admin.controllers)).collect(),
-            Self::Kubelet(node) => {
-                kubeconfig().into_iter().chain(["--node-name".into(), node.into()]).chain(doors(settings.doors)).collect()
-            }
+            Self::Scheduler => connect().chain(candidate()).chain(admin(settings.admin.scheduler)).collect(),
+            Self::Controllers => connect().chain(candidate()).chain(admin(settings.admin.controllers)).collect(),
+            Self::Kubelet(node) => connect().chain(["--node-name".into(), node.into()]).chain(doors(settings.doors)).collect(),
         }
     }
 }
@@ -132,22 +135,32 @@ mod tests {
         let line_of =
             |component: Component, settings: &Settings| component.arguments(&home, settings).join(" ".as_ref()).into_string().unwrap();
         let line = |component: Component| line_of(component, &settings);
-        let listen = "--listen 127.0.0.1:6443 --data-dir /h/data";
+        let listen = "--listen 127.0.0.1:6443 --data-dir /h/data --socket /h/run/apiserver.sock";
+        let connect = "--kubeconfig /h/kubeconfig --socket /h/run/apiserver.sock";
         let watched = "--component controller-manager=127.0.0.1:10257 --component scheduler=127.0.0.1:10259";
         assert_eq!(line(Component::Apiserver), format!("{listen} {watched}"));
-        let candidate = "--kubeconfig /h/kubeconfig --leader-elect-identity mini-ctl";
+        let candidate = format!("{connect} --leader-elect-identity mini-ctl");
         assert_eq!(line(Component::Scheduler), format!("{candidate} --admin-listen 127.0.0.1:10259"));
         assert_eq!(line(Component::Controllers), format!("{candidate} --admin-listen 127.0.0.1:10257"));
         assert_eq!(line_of(Component::Apiserver, &old), listen);
         assert_eq!(line_of(Component::Scheduler, &old), format!("{candidate} --v=2"));
-        assert_eq!(line(Component::Kubelet("n1".into())), "--kubeconfig /h/kubeconfig --node-name n1");
+        assert_eq!(line(Component::Kubelet("n1".into())), format!("{connect} --node-name n1"));
         for (doors, flags) in [
             (Doors { node_ports: true, ingress_port: None }, " --node-ports"),
             (Doors { node_ports: true, ingress_port: Some(8080) }, " --node-ports --ingress-port=8080"),
             (Doors { node_ports: false, ingress_port: Some(8080) }, ""),
         ] {
             let settings = Settings { doors, ..settings.clone() };
-            assert_eq!(line_of(Component::Kubelet("n1".into()), &settings), format!("--kubeconfig /h/kubeconfig --node-name n1{flags}"));
+            assert_eq!(line_of(Component::Kubelet("n1".into()), &settings), format!("{connect} --node-name n1{flags}"));
+        }
+    }
+
+    #[test]
+    fn a_home_too_deep_for_a_socket_goes_without() {
+        let deep = Home::new(format!("/{}", "h".repeat(100)).into());
+        let settings = Settings { port: 6443, nodes: 1, admin: AdminPorts::default(), doors: Doors::default(), extra: Vec::new() };
+        for component in settings.components() {
+            assert!(!component.arguments(&deep, &settings).contains(&"--socket".into()), "{component}");
         }
     }
 }

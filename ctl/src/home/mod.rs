@@ -9,6 +9,7 @@ use std::{
     fs::{File, TryLockError},
     net::{Ipv4Addr, TcpListener},
     ops::Range,
+    os::unix::net::SocketAddr,
     path::{Path, PathBuf},
 };
 
@@ -106,6 +107,12 @@ impl Home {
     /// Where the API server keeps its store.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.join("data")
+    }
+
+    /// Where the API server and its components meet; nowhere if the folder is so deep that the name of a socket cannot say where.
+    pub(crate) fn socket(&self) -> Option<PathBuf> {
+        let path = self.folder.join("run").join("apiserver.sock");
+        SocketAddr::from_pathname(&path).is_ok().then_some(path)
     }
 
     /// Where a component's output goes.
