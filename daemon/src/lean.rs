@@ -42,6 +42,16 @@ impl Reader for Plain {
 #[derive(Clone, Debug)]
 pub struct Lean<K, R = Plain>(pub K, PhantomData<R>);
 
+/// The object of JSON, without what is left out of it.
+///
+/// # Errors
+/// When it is no such object.
+pub fn read<K: DeserializeOwned>(json: &str, unread: Unread) -> serde_json::Result<K> {
+    let mut inner = serde_json::Deserializer::from_str(json);
+    let object = K::deserialize(Through { inner: &mut inner, unread })?;
+    inner.end().map(|()| object)
+}
+
 /// What a watcher says of lean objects, said of the objects themselves.
 pub fn plain<K, R>(event: Event<Lean<K, R>>) -> Event<K> {
     match event {

@@ -265,8 +265,8 @@ fn in_order(layer: &Layer) -> Vec<Change> {
 /// Lets go of the journals up to `last`, whose changes are in the back end; a file serves again.
 fn empty(dir: &Path, last: u64) -> Result<()> {
     let spare = dir.join("journal.spare");
-    let old = journals(dir)?.into_iter().take_while(|(number, _)| *number <= last);
-    old.map(|(_, path)| fs::rename(path, &spare).map_err(|source| Error::io("emptying a journal", source))).collect()
+    let mut old = journals(dir)?.into_iter().take_while(|(number, _)| *number <= last);
+    old.try_for_each(|(_, path)| fs::rename(path, &spare)).map_err(|source| Error::io("emptying a journal", source))
 }
 
 /// The journals there are, the oldest first.

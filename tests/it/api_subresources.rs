@@ -228,6 +228,53 @@ async fn ephemeral_containers_come_and_resources_change_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_status_is_written_and_the_rest_stays_as_it_was() {
+    let (cluster, http) = server().await;
+    let probe = json!({ "httpGet": { "path": "/", "port": 80 } });
+    let container = json!({
+        "name": "c", "image": "i", "command": ["a"], "args": ["b"], "env": [{ "name": "A", "value": "1" }], "ports": [{ "containerPort": 80 }],
+        "envFrom": [{ "configMapRef": { "name": "m" } }], "livenessProbe": probe, "readinessProbe": probe, "startupProbe": probe,
+        "lifecycle": { "preStop": { "exec": { "command": ["true"] } } }, "securityContext": { "runAsUser": 5 },
+        "volumeMounts": [{ "name": "v", "mountPath": "/v" }],
+        "resources": { "requests": { "cpu": "100m" }, "limits": { "cpu": "1" } },
+    });
+    let body = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "p", "labels": { "app": "a" } },
+        "spec": {
+            "nodeName": "n", "restartPolicy": "Never", "containers": [container], "initContainers": [{ "name": "i", "image": "i", "args": ["x"] }],
+            "volumes": [{ "name": "v", "emptyDir": {} }], "tolerations": [{ "key": "k", "operator": "Exists" }],
+            "affinity": { "podAntiAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": [{ "topologyKey": "t" }] } },
+            "topologySpreadConstraints": [{ "maxSkew": 1, "topologyKey": "t", "whenUnsatisfiable": "ScheduleAnyway" }],
+        },
+    });
+    let made = http.post(PODS, &body).await;
+    assert_eq!(made.code, 201, "{}", made.text());
+    let (made, path) = (made.json(), format!("{PODS}/p/status"));
+    let ended = json!([{ "name": "c", "ready": false, "restartCount": 0, "image": "i", "imageID": "", "state": { "terminated": { "exitCode": 0 } } }]);
+    let status = json!({ "status": { "phase": "Running", "containerStatuses": ended } });
+    for form in ["merge", "strategic-merge"] {
+        let told = http.patch(&path, form, &status).await;
+        assert_eq!(told.code, 200, "{}", told.text());
+        let told = told.json();
+        assert_eq!((&told["spec"], &told["metadata"]["labels"]), (&made["spec"], &made["metadata"]["labels"]), "{form}");
+        assert_eq!((&told["status"]["phase"], &told["status"]["qosClass"]), (&json!("Running"), &json!("Burstable")), "{form}");
+        assert_eq!(told, http.get(&format!("{PODS}/p")).await.json(), "{form}");
+    }
+    let mut whole = http.get(&format!("{PODS}/p")).await.json();
+    whole["status"]["message"] = "put".into();
+    let put = http.put(&path, &whole).await.json();
+    assert_eq!((&put["spec"], &put["status"]["message"]), (&made["spec"], &json!("put")));
+    // What the rules for a status look at of the spec is there: a pod that never restarts, and one that has a node.
+    let revived = json!([{ "name": "c", "state": { "terminated": null, "running": {} } }]);
+    let revived = http.patch(&path, "strategic-merge", &json!({ "status": { "containerStatuses": revived } })).await;
+    assert!(revived.code == 422 && revived.text().contains("may not be transitioned to non-terminated state"), "{}", revived.text());
+    let nominated = http.patch(&path, "merge", &json!({ "status": { "nominatedNodeName": "m" } })).await;
+    assert!(nominated.code == 422 && nominated.text().contains("already bound to a node"), "{}", nominated.text());
+    assert_eq!(http.get(&format!("{PODS}/p")).await.json(), put, "what is refused changes nothing");
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_binding_of_its_own_binds_the_pod_it_names() {
     let (cluster, http) = server().await;
     let body = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "p" }, "spec": { "containers": [{ "name": "c", "image": "i" }] } });

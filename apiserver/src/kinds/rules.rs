@@ -198,6 +198,8 @@ impl<K: Type> Column<K> {
 pub struct Rules<K: 'static> {
     /// Reads JSON that [`crate::schema`] has checked. Special only where the type forgets what rules must know.
     pub decode: fn(&str) -> serde_json::Result<K>,
+    /// Reads what a write of the status may look at, where that is much less than the whole; the rest is not stored anew.
+    pub decode_for_status: Option<fn(&str) -> serde_json::Result<K>>,
     /// Fills in what the user left out, as upstream's defaulting does. Runs on every write, so it must be idempotent.
     pub defaults: fn(&mut K),
     /// Readies a new object: what upstream's strategy does in PrepareForCreate. A status sent by the user is gone by then if
@@ -244,6 +246,7 @@ impl<K: Type> Rules<K> {
     /// A kind about which nothing is special.
     pub const NONE: Self = Self {
         decode: |json| serde_json::from_str(json),
+        decode_for_status: None,
         defaults: |_| {},
         on_create: |_| {},
         on_update: |_, _| {},
@@ -266,6 +269,8 @@ impl<K: Type> Rules<K> {
 pub trait Behaviour: Send + Sync {
     /// Decodes JSON that [`crate::schema`] has checked.
     fn decode(&self, json: &[u8]) -> serde_json::Result<Box<dyn Object>>;
+    /// Decodes JSON that is stored, for a write of the status.
+    fn decode_for_status(&self, json: &[u8]) -> serde_json::Result<Box<dyn Object>>;
     fn defaults(&self, object: &mut dyn Object);
     fn on_create(&self, object: &mut dyn Object);
     fn on_update(&self, new: &mut dyn Object, old: &dyn Object);
@@ -292,11 +297,17 @@ pub trait Behaviour: Send + Sync {
     fn json_schema(&self) -> schemars::Schema;
 }
 
+/// JSON as text, checked as a whole, which is cheaper than string by string.
+fn text(json: &[u8]) -> serde_json::Result<&str> {
+    std::str::from_utf8(json).map_err(serde_json::Error::custom)
+}
+
 impl<K: Type> Behaviour for Rules<K> {
     fn decode(&self, json: &[u8]) -> serde_json::Result<Box<dyn Object>> {
-        // Checked as a whole, which is cheaper than string by string.
-        let text = std::str::from_utf8(json).map_err(serde_json::Error::custom)?;
-        Ok(Box::new((self.decode)(text)?))
+        Ok(Box::new((self.decode)(text(json)?)?))
+    }
+    fn decode_for_status(&self, json: &[u8]) -> serde_json::Result<Box<dyn Object>> {
+        Ok(Box::new(self.decode_for_status.unwrap_or(self.decode)(text(json)?)?))
     }
     fn defaults(&self, object: &mut dyn Object) {
         (self.defaults)(cast_mut(object));

@@ -170,7 +170,11 @@ impl Registry {
         let kind = &table[index];
         let codec::Split { object: json, managed } = codec::split(&current.json);
         let wrong = |error: serde_json::Error| ApiError::internal(format!("decode {}: {error}", current.key));
-        let before = kind.behaviour.decode(&json).map_err(wrong)?;
+        let before = match part.field() {
+            Some(STATUS) => kind.behaviour.decode_for_status(&json),
+            _ => kind.behaviour.decode(&json),
+        };
+        let before = before.map_err(wrong)?;
         // Only a JSON patch can name places outside of the part it is for.
         let mut old = match (part, change) {
             (_, Change::Patch(Patch::Json, _)) => tree(&current.json)?,

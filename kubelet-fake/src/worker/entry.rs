@@ -17,11 +17,11 @@ use crate::{
     status::Word,
 };
 
-/// How long a pod must have had nothing to do before it rests.
-const QUIET: SignedDuration = SignedDuration::from_secs(3);
+/// How long a pod must have had nothing to do before it rests: while a large rollout lasts, all have better to do than that.
+const QUIET: SignedDuration = SignedDuration::from_secs(10);
 
-/// How many may have nothing to do and not rest.
-const CROWD: usize = 2000;
+/// How many may have nothing to do and not rest: some hundred megabytes of them.
+const CROWD: usize = 10_000;
 
 /// Everything about one pod.
 pub(super) struct Entry {

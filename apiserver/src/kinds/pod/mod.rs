@@ -2,6 +2,7 @@
 //! [`super::pod_template`].
 
 use k8s_openapi::api::core::v1::{Pod, PodCondition, PodSpec, PodStatus};
+use mini_daemon::lean::{self, Unread, WHOLE};
 
 use super::{
     Field, field,
@@ -38,8 +39,37 @@ pub(super) const FIELDS: &[Field] = &[
     field("status.nominatedNodeName", &["/status/nominatedNodeName"]),
 ];
 
+/// What of a pod is read for a write of its status neither by the rules for one nor by admission: it is most of the spec.
+const BESIDE_STATUS: Unread = {
+    const CONTAINERS: Unread = Unread(&[
+        ("args", WHOLE),
+        ("command", WHOLE),
+        ("env", WHOLE),
+        ("envFrom", WHOLE),
+        ("lifecycle", WHOLE),
+        ("livenessProbe", WHOLE),
+        ("ports", WHOLE),
+        ("readinessProbe", WHOLE),
+        ("securityContext", WHOLE),
+        ("startupProbe", WHOLE),
+        ("volumeMounts", WHOLE),
+    ]);
+    Unread(&[(
+        "spec",
+        Unread(&[
+            ("affinity", WHOLE),
+            ("containers", CONTAINERS),
+            ("initContainers", CONTAINERS),
+            ("tolerations", WHOLE),
+            ("topologySpreadConstraints", WHOLE),
+            ("volumes", WHOLE),
+        ]),
+    )])
+};
+
 /// What is special about a Pod.
 pub(super) const RULES: Rules<Pod> = Rules {
+    decode_for_status: Some(|json| lean::read(json, BESIDE_STATUS)),
     defaults: defaults::pod,
     on_create,
     validate: validate::pod,
