@@ -12,9 +12,9 @@
 //! | `u64 u8 u16 u32` | a change: revision, 1 if there is a value, lengths of key and value; then both |
 //!
 //! **Order.** A batch is one record, written and synced before it counts. When the file is long, and much longer while much is being
-//! written, its changes are frozen, a new file is begun, and a thread puts what is frozen into the back end, in the order of revisions:
-//! its syncing is the commit; then the old file is emptied for its next use. Files grow by many zeros at once: then most syncs need not make a new
-//! length durable, which costs as much again.
+//! written, its changes are frozen, a new file is begun, and a thread puts what is frozen into the back end, in the order of
+//! revisions: its syncing is the commit; then the old file is emptied for its next use. Files grow by many zeros at once: then most
+//! syncs need not make a new length durable, which costs as much again.
 //!
 //! **Recovery.** The back end says up to which revision it has everything. The journals are read from there on; revisions have no gaps,
 //! so whatever is missing before the end is noticed, and the mark tells if the end itself is. A record that is cut off was never
