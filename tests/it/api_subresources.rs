@@ -264,13 +264,17 @@ async fn a_status_is_written_and_the_rest_stays_as_it_was() {
     whole["status"]["message"] = "put".into();
     let put = http.put(&path, &whole).await.json();
     assert_eq!((&put["spec"], &put["status"]["message"]), (&made["spec"], &json!("put")));
+    let operations =
+        json!([{ "op": "replace", "path": "/status/message", "value": "patched" }, { "op": "remove", "path": "/spec/volumes" }]);
+    let patched = http.patch(&path, "json", &operations).await.json();
+    assert_eq!((&patched["spec"], &patched["status"]["message"]), (&made["spec"], &json!("patched")));
     // What the rules for a status look at of the spec is there: a pod that never restarts, and one that has a node.
     let revived = json!([{ "name": "c", "state": { "terminated": null, "running": {} } }]);
     let revived = http.patch(&path, "strategic-merge", &json!({ "status": { "containerStatuses": revived } })).await;
     assert!(revived.code == 422 && revived.text().contains("may not be transitioned to non-terminated state"), "{}", revived.text());
     let nominated = http.patch(&path, "merge", &json!({ "status": { "nominatedNodeName": "m" } })).await;
     assert!(nominated.code == 422 && nominated.text().contains("already bound to a node"), "{}", nominated.text());
-    assert_eq!(http.get(&format!("{PODS}/p")).await.json(), put, "what is refused changes nothing");
+    assert_eq!(http.get(&format!("{PODS}/p")).await.json(), patched, "what is refused changes nothing");
     cluster.stop().await.unwrap();
 }
 
