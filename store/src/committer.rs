@@ -45,8 +45,8 @@ pub(crate) struct Loaded {
     pub(crate) index: Index,
 }
 
-/// What a back end does. Calls of `load`, `apply` and `sync` never overlap anything; `get` and `scan` may overlap each
-/// other.
+/// What a back end does. `load`, `apply` and `sync` are called one at a time; `get` and `scan` not while `load` or `apply` runs, but
+/// they may overlap each other and `sync`.
 pub(crate) trait Log: Send + Sync + 'static {
     /// Reads what is there. Called once, first.
     fn load(&self) -> Result<Loaded>;

@@ -12,20 +12,20 @@
 //! | `u64 u8 u16 u32` | a change: revision, 1 if there is a value, lengths of key and value; then both |
 //!
 //! **Order.** A batch is one record, written and synced before it counts. When the file is long, and much longer while much is being
-//! written, its changes are frozen, a new file is begun, and a thread puts what is frozen into the back end, as one batch: its syncing
-//! is the commit; then the old file is emptied for its next use. Files grow by many zeros at once: then most syncs need not make a new
-//! length durable, which costs as much again.
+//! written, its changes are frozen, a new file is begun, and a thread puts what is frozen into the back end, in the order of
+//! revisions: its syncing is the commit; then the old file is emptied for its next use. Files grow by many zeros at once: then most
+//! syncs need not make a new length durable, which costs as much again.
 //!
 //! **Recovery.** The back end says up to which revision it has everything. The journals are read from there on; revisions have no gaps,
 //! so whatever is missing before the end is noticed, and the mark tells if the end itself is. A record that is cut off was never
-//! acknowledged. What was read is moved into the back end at once, so that a store that is opened begins with an empty journal.
+//! acknowledged. What was read is frozen, so nobody waits until it is moved into the back end.
 //!
 //! Must not know: what a back end is made of.
 
 use std::{
     collections::{BTreeMap, HashMap, hash_map::Entry as MapEntry},
     fs::{self, File, OpenOptions},
-    io::ErrorKind,
+    io::{ErrorKind, Read as _},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{Arc, mpsc},
@@ -44,7 +44,9 @@ use crate::{
 const LONG: u64 = 4 << 20;
 /// While much is being written, a file may get so many times as long: the later its changes are moved, the more of them are replaced
 /// by then, and whoever waits for a write does not wait for the mover too.
-const BUSY: u64 = 4;
+const BUSY: u64 = 16;
+/// So much of a usual file is moved at a time: until a batch is done the back end keeps several times as much.
+const SLICES: u64 = 4;
 /// It is quiet after so many batches of no more than [`FEW`] changes.
 const QUIET: u32 = 16;
 const FEW: usize = 4;
@@ -58,7 +60,7 @@ const FRAME: usize = 8;
 /// A back end with a journal in front.
 pub(crate) struct Journal<L: Log> {
     dir: PathBuf,
-    back: Arc<L>,
+    back: Arc<Back<L>>,
     overlay: Arc<RwLock<Overlay>>,
     pen: Mutex<Pen>,
     mark: File,
@@ -67,6 +69,37 @@ pub(crate) struct Journal<L: Log> {
     /// Takes what is to be moved into the back end; nothing once the store is being closed.
     frozen: Option<mpsc::Sender<u64>>,
     mover: Option<JoinHandle<()>>,
+}
+
+/// A back end that is read while it is written: whoever reads waits for a batch to be there as a whole.
+struct Back<L> {
+    log: L,
+    batch: RwLock<()>,
+}
+
+impl<L: Log> Log for Back<L> {
+    fn load(&self) -> Result<Loaded> {
+        self.log.load()
+    }
+
+    fn apply(&self, batch: &[Change]) -> Result<()> {
+        let _alone = self.batch.write();
+        self.log.apply(batch)
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.log.sync()
+    }
+
+    fn get(&self, key: &str) -> Result<Option<Entry>> {
+        let _whole = self.batch.read();
+        self.log.get(key)
+    }
+
+    fn scan(&self, prefix: &str) -> Result<Vec<Entry>> {
+        let _whole = self.batch.read();
+        self.log.scan(prefix)
+    }
 }
 
 /// What is not in the back end yet.
@@ -106,11 +139,11 @@ impl<L: Log> Journal<L> {
         let mark = dir.join("journal.mark");
         let mark = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(mark);
         let mark = mark.map_err(|source| Error::io("opening the journal", source))?;
-        let (back, overlay) = (Arc::new(back), Arc::<RwLock<Overlay>>::default());
+        let (back, overlay) = (Arc::new(Back { log: back, batch: RwLock::default() }), Arc::<RwLock<Overlay>>::default());
         let (frozen, numbers) = mpsc::channel();
         let mover = thread::Builder::new().name("store-journal".to_owned()).spawn({
             let (dir, back, overlay) = (dir.to_owned(), back.clone(), overlay.clone());
-            move || numbers.into_iter().for_each(|number| move_frozen(&dir, &*back, &overlay, number))
+            move || numbers.into_iter().for_each(|number| move_frozen(&dir, &*back, &overlay, number, long / SLICES))
         });
         let mover = mover.map_err(|source| Error::io("starting the journal's thread", source))?;
         Ok(Self { dir: dir.to_owned(), back, overlay, pen: Mutex::default(), mark, long, frozen: Some(frozen), mover: Some(mover) })
@@ -134,7 +167,7 @@ impl<L: Log> Journal<L> {
     fn replay(&self, loaded: &mut Loaded) -> Result<Layer> {
         let mut layer = Layer::new();
         for (number, path) in journals(&self.dir)? {
-            let bytes = fs::read(&path).map_err(|source| Error::io("reading the journal", source))?;
+            let bytes = read_synced(&path).map_err(|source| Error::io("reading the journal", source))?;
             for mut change in records(&bytes, number).flatten() {
                 if change.revision <= loaded.revision {
                     continue;
@@ -189,6 +222,11 @@ impl<L: Log> Journal<L> {
         }
         overlay.frozen = Some(std::mem::take(&mut overlay.fresh));
         drop(overlay);
+        self.hand_over(pen)
+    }
+
+    /// Begins a file, and has what is frozen, which is in those before it, moved into the back end.
+    fn hand_over(&self, pen: &mut Pen) -> Result<()> {
         let full = pen.number;
         self.begin(pen)?;
         if let Some(frozen) = &self.frozen {
@@ -197,6 +235,15 @@ impl<L: Log> Journal<L> {
         }
         Ok(())
     }
+}
+
+/// What is in a file, and on the disk by now: who was killed may have written more than was synced.
+fn read_synced(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.sync_data()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Puts a change over what a layer has of its key.
@@ -210,15 +257,33 @@ fn put(layer: &mut Layer, change: Change) {
     }
 }
 
-/// Puts the frozen layer into the back end, and empties its journal.
-fn move_frozen<L: Log>(dir: &Path, back: &L, overlay: &RwLock<Overlay>, number: u64) {
+/// Puts the frozen layer into the back end, and empties its journals, which are those up to `number`.
+fn move_frozen<L: Log>(dir: &Path, back: &L, overlay: &RwLock<Overlay>, number: u64, slice: u64) {
     let layer = overlay.read().frozen.as_ref().map(in_order).unwrap_or_default();
-    let moved = back.apply(&layer).and_then(|()| back.sync()).and_then(|()| empty(dir, number));
+    let moved = move_layer(back, &layer, slice).and_then(|()| empty(dir, number));
     let mut overlay = overlay.write();
     match moved {
         Ok(()) => overlay.frozen = None,
         Err(error) => overlay.failed = Some(error),
     }
+}
+
+/// Puts changes into the back end, about `slice` bytes at a time. Who ends on the way has those up to some revision. States that were
+/// replaced after it are missing there, but what replaced them is in the journals, as is all that the back end does not have.
+fn move_layer<L: Log>(back: &L, layer: &[Change], slice: u64) -> Result<()> {
+    let mut size = 0;
+    let mut number = |change: &Change| {
+        size += (change.key.len() + change.value.as_ref().map_or(0, Bytes::len)) as u64;
+        size / slice
+    };
+    let numbers: Vec<u64> = layer.iter().map(&mut number).collect();
+    let mut rest = layer;
+    for slice in numbers.chunk_by(|a, b| a == b) {
+        let (now, later) = rest.split_at(slice.len());
+        back.apply(now)?;
+        rest = later;
+    }
+    back.sync()
 }
 
 /// The changes of a layer in the order of their revisions.
@@ -228,10 +293,11 @@ fn in_order(layer: &Layer) -> Vec<Change> {
     changes
 }
 
-/// Lets go of a journal whose changes are in the back end; the file serves again.
-fn empty(dir: &Path, number: u64) -> Result<()> {
-    let (path, spare) = (dir.join(format!("{NAME}{number}")), dir.join("journal.spare"));
-    fs::rename(path, spare).map_err(|source| Error::io("emptying a journal", source))
+/// Lets go of the journals up to `last`, whose changes are in the back end; a file serves again.
+fn empty(dir: &Path, last: u64) -> Result<()> {
+    let spare = dir.join("journal.spare");
+    let mut old = journals(dir)?.into_iter().take_while(|(number, _)| *number <= last);
+    old.try_for_each(|(_, path)| fs::rename(path, &spare)).map_err(|source| Error::io("emptying a journal", source))
 }
 
 /// The journals there are, the oldest first.
@@ -311,16 +377,16 @@ impl<L: Log> Log for Journal<L> {
     fn load(&self) -> Result<Loaded> {
         let mut loaded = self.back.load()?;
         let layer = self.replay(&mut loaded)?;
-        if !layer.is_empty() {
-            self.back.apply(&in_order(&layer)).and_then(|()| self.back.sync())?;
-        }
         let mut pen = self.pen.lock();
         pen.revision = loaded.revision;
-        for (number, _) in journals(&self.dir)? {
-            pen.number = number;
-            empty(&self.dir, number)?;
+        pen.number = journals(&self.dir)?.last().map_or(0, |(number, _)| *number);
+        if layer.is_empty() {
+            empty(&self.dir, pen.number)?;
+            self.begin(&mut pen)?;
+        } else {
+            self.overlay.write().frozen = Some(layer);
+            self.hand_over(&mut pen)?;
         }
-        self.begin(&mut pen)?;
         Ok(loaded)
     }
 
@@ -398,7 +464,7 @@ impl<L: Log> Drop for Journal<L> {
         if overlay.failed.is_some() || overlay.frozen.is_some() || overlay.fresh.is_empty() {
             return;
         }
-        let moved = self.back.apply(&in_order(&overlay.fresh)).and_then(|()| self.back.sync());
+        let moved = move_layer(&*self.back, &in_order(&overlay.fresh), self.long / SLICES);
         let emptied = moved.and_then(|()| empty(&self.dir, self.pen.lock().number));
         if let Err(error) = emptied {
             tracing::warn!(%error, "the journal is not emptied; it will be when the store is opened");
@@ -487,6 +553,45 @@ mod tests {
         crash(dir.path(), &copy);
         let again = crate::open(&format!("sled:{}", copy.display())).unwrap();
         assert_eq!((all(&*again).await, again.revision()), (expected, revision));
+    }
+
+    #[tokio::test]
+    async fn what_was_moved_in_part_is_replayed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Committer::threaded(Journal::open(dir.path(), Sled::open(dir.path()).unwrap()).unwrap()).unwrap();
+        let expected = busy(&store, 100).await;
+        let mut parts = 0..;
+        for part in parts.by_ref() {
+            let copy = dir.path().join(format!("copy-{part}"));
+            crash(dir.path(), &copy);
+            let back = Sled::open(&copy).unwrap();
+            let mut loaded = back.load().unwrap();
+            let journal = Journal::open(&copy, back).unwrap();
+            let layer = in_order(&journal.replay(&mut loaded).unwrap());
+            let Some(moved) = layer.get(..part) else { break };
+            journal.back.apply(moved).and_then(|()| journal.back.sync()).unwrap();
+            drop(journal);
+            let again = crate::open(&format!("sled:{}", copy.display())).unwrap();
+            assert_eq!((all(&*again).await, again.revision()), (expected.clone(), store.revision()), "{part} of {}", layer.len());
+            let entry = again.put("/new", "1".into(), Expect::Absent).await;
+            assert_eq!(entry.unwrap(), store.revision() + 1);
+        }
+        assert!(parts.start > 10, "there was something to move");
+    }
+
+    /// Values of several parts are replaced while others list: nobody sees a record without its parts.
+    #[tokio::test]
+    async fn who_lists_while_a_journal_is_moved_sees_whole_values() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = short(dir.path());
+        let mut at = Expect::Absent;
+        for number in 0..300u64 {
+            let value = vec![number as u8; 200_000];
+            let (put, list) = tokio::join!(store.put("/large", value.into(), at), store.list(""));
+            let (entries, _) = list.unwrap();
+            assert!(entries.iter().all(|entry| entry.value.iter().all(|byte| *byte == entry.value[0])), "write {number}");
+            at = Expect::At(put.unwrap());
+        }
     }
 
     #[tokio::test]
