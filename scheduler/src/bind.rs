@@ -1,12 +1,12 @@
 //! The hands of the scheduler: it stores bindings, many at a time, and tells pods that cannot be placed why, as an Event and as
 //! their PodScheduled condition. Decides nothing; every outcome goes back as an input.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::core::v1::{Binding, ObjectReference},
+    api::core::v1::{self, ObjectReference},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
 };
 use kube::{
@@ -39,7 +39,15 @@ pub(crate) struct Hands {
 }
 
 /// A pod, and the node it goes to.
-pub(crate) type BindJob = (Arc<PodInfo>, Arc<str>);
+#[derive(Clone, Debug)]
+pub(crate) struct Binding {
+    /// The pod.
+    pub(crate) pod: Arc<PodInfo>,
+    /// The node.
+    pub(crate) node: Arc<str>,
+    /// How long its volumes may take.
+    pub(crate) bind_timeout: Duration,
+}
 
 /// A pod that waits.
 #[derive(Clone, Debug)]
@@ -56,13 +64,13 @@ pub(crate) struct Report {
 
 impl Hands {
     /// Stores bindings, up to `in_flight` at once, until no more can come. Pods that wait for their volumes do not count: that may take long.
-    pub(crate) async fn bind_all(self, jobs: mpsc::Receiver<BindJob>, in_flight: usize) {
-        let next = |(slots, mut jobs): (Slots, mpsc::Receiver<BindJob>)| async move {
+    pub(crate) async fn bind_all(self, jobs: mpsc::Receiver<Binding>, in_flight: usize) {
+        let next = |(slots, mut jobs): (Slots, mpsc::Receiver<Binding>)| async move {
             let slot = slots.free().await;
             Some(((slot, jobs.recv().await?), (slots, jobs)))
         };
         let jobs = futures::stream::unfold((Slots::new(in_flight), jobs), next);
-        jobs.for_each_concurrent(None, |(slot, (pod, node))| self.bind(pod, node, slot)).await;
+        jobs.for_each_concurrent(None, |(slot, binding)| self.bind(binding, slot)).await;
     }
 
     /// Tells pods why they wait, and makes room for those for whom that was decided, until no more can come.
@@ -77,11 +85,11 @@ impl Hands {
         UnboundedReceiverStream::new(jobs).for_each_concurrent(REPORTS_IN_FLIGHT, report).await;
     }
 
-    async fn bind(&self, pod: Arc<PodInfo>, node: Arc<str>, mut slot: Slot) {
+    async fn bind(&self, Binding { pod, node, bind_timeout }: Binding, mut slot: Slot) {
         // The kubelet may speak before our answer is here; the story still begins with the choice of its node.
         let chosen = clock::now();
         if !pod.wants.claims.is_empty()
-            && let Err(error) = prebind::bind_volumes(&self.client, &pod, &node, &mut slot).await
+            && let Err(error) = prebind::bind_volumes(&self.client, &pod, &node, bind_timeout, &mut slot).await
         {
             tracing::debug!(%pod, %node, error = format!("{error:#}"), "the pod's volumes are not bound");
             let message = format!("running PreBind plugin \"VolumeBinding\": {error:#}");
@@ -145,8 +153,8 @@ impl Hands {
     }
 }
 
-fn binding(pod: &PodInfo, node: &str) -> Binding {
-    Binding {
+fn binding(pod: &PodInfo, node: &str) -> v1::Binding {
+    v1::Binding {
         metadata: ObjectMeta {
             name: Some(pod.name.clone()),
             namespace: Some(pod.namespace.clone()),
@@ -169,6 +177,9 @@ fn status_patch(pod: &PodInfo, reason: &str, message: &str, nominated: Option<&s
     if before.is_none() {
         condition["lastTransitionTime"] = json!(Time(now));
     }
+    if let Some(generation) = pod.generation {
+        condition["observedGeneration"] = generation.into();
+    }
     let mut status = json!({"conditions": [condition]});
     if let Some(nominated) = nominated {
         status["nominatedNodeName"] = json!(nominated);
@@ -183,7 +194,7 @@ mod tests {
 
     fn pod(condition: Option<Value>) -> PodInfo {
         let condition = condition.map(|condition| serde_json::from_value::<Condition>(condition).unwrap());
-        PodInfo { resource_version: "7".into(), condition, ..testing::pod("a") }
+        PodInfo { resource_version: "7".into(), generation: Some(3), condition, ..testing::pod("a") }
     }
 
     #[test]
@@ -223,6 +234,7 @@ mod tests {
     fn the_patch_is_for_the_judged_state_only() {
         let patch = status_patch(&pod(None), "Unschedulable", "m", None, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(patch["metadata"], json!({"uid": "a", "resourceVersion": "7"}));
+        assert_eq!(patch["status"]["conditions"][0]["observedGeneration"], 3);
         assert_eq!(patch["status"]["conditions"][0]["lastTransitionTime"], "1970-01-01T00:00:00Z");
     }
 }

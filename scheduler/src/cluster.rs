@@ -58,8 +58,18 @@ impl Cluster {
 pub enum Kind {
     /// A Namespace.
     Namespace,
-    /// A claim, a volume, a class of them, or what a driver says about where they may be.
-    Storage,
+    /// A PersistentVolumeClaim.
+    PersistentVolumeClaim,
+    /// A PersistentVolume.
+    PersistentVolume,
+    /// A StorageClass.
+    StorageClass,
+    /// A CSINode.
+    CSINode,
+    /// A CSIDriver.
+    CSIDriver,
+    /// A CSIStorageCapacity.
+    CSIStorageCapacity,
     /// A PodDisruptionBudget.
     PodDisruptionBudget,
     /// A Service.

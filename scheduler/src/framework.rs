@@ -8,7 +8,7 @@ use std::{borrow::Cow, fmt};
 
 use crate::{
     census::Need,
-    cluster::{Cluster, Kind},
+    cluster::{Cluster, Key, Kind},
     node::NodeInfo,
     plugins::PLUGINS,
     pod::PodInfo,
@@ -159,8 +159,8 @@ pub enum Change<'a> {
     PodHere(NodeRef<'a>, &'a PodInfo),
     /// The pod is gone from the node or takes less of it.
     PodGone(NodeRef<'a>, &'a PodInfo),
-    /// An object of this kind came, changed or went.
-    Other(Kind),
+    /// An object of this kind came, changed or went: the one of this name, or any where there is none.
+    Other(Kind, Option<&'a Key>),
 }
 
 impl fmt::Display for Change<'_> {
@@ -170,7 +170,9 @@ impl fmt::Display for Change<'_> {
             Self::NodeGone(node) => write!(f, "node {} went, and its pods with it", node.name),
             Self::PodHere(node, pod) => write!(f, "pod {pod} came to node {}", node.info().name),
             Self::PodGone(node, pod) => write!(f, "pod {pod} left node {} or takes less of it", node.info().name),
-            Self::Other(kind) => write!(f, "a {kind:?} came, changed or went"),
+            Self::Other(kind, Some((namespace, name))) if namespace.is_empty() => write!(f, "{kind:?} {name} came, changed or went"),
+            Self::Other(kind, Some((namespace, name))) => write!(f, "{kind:?} {namespace}/{name} came, changed or went"),
+            Self::Other(kind, None) => write!(f, "a {kind:?} came, changed or went"),
         }
     }
 }
@@ -215,7 +217,7 @@ pub trait Plugin: Sync {
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
         match change {
             Change::Node(node) | Change::PodHere(node, _) | Change::PodGone(node, _) => self.filter(case).look(node).is_ok(),
-            Change::Other(_) | Change::NodeGone(_) => true,
+            Change::Other(..) | Change::NodeGone(_) => true,
         }
     }
 }

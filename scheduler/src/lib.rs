@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bind::{BindJob, Hands, Report},
+    bind::{Binding, Hands, Report},
     configuration::Configuration,
     desk::Questions,
     node::NodeView,
@@ -191,7 +191,7 @@ async fn drive(
     mut scheduler: Scheduler,
     mut inputs: mpsc::Receiver<Input>,
     mut questions: Questions,
-    binds: mpsc::Sender<BindJob>,
+    binds: mpsc::Sender<Binding>,
     reports: mpsc::UnboundedSender<Report>,
 ) {
     let started = Instant::now();
@@ -216,7 +216,7 @@ async fn drive(
             slot = binds.reserve(), if scheduler.is_ready() => {
                 let Ok(slot) = slot else { return };
                 let reported = match scheduler.schedule_one(started.elapsed(), clock::random()) {
-                    Some(Work::Bind(pod, node)) => { slot.send((pod, node)); Ok(()) },
+                    Some(Work::Bind(binding)) => { slot.send(binding); Ok(()) },
                     Some(Work::Report(report)) => reports.send(report),
                     None => Ok(()),
                 };

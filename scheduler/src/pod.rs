@@ -20,6 +20,7 @@ use serde::Deserialize;
 use crate::{
     amounts::{Amounts, DEFAULT_CPU, DEFAULT_MEMORY, Load},
     census::Bond,
+    cluster::Key,
     meta,
     relations::Relations,
     storage::{self, Disk, PodClaim, VolumeView},
@@ -231,6 +232,18 @@ impl PodInfo {
     /// All of it that the node table counts.
     pub(crate) fn as_counted(&self) -> impl PartialEq + '_ {
         (&self.wants, &self.labels, &self.made_by, self.terminating)
+    }
+
+    /// Whether it uses the claim of this name.
+    #[must_use]
+    pub fn uses(&self, namespace: &str, claim: &str) -> bool {
+        self.namespace == namespace && self.wants.claims.iter().any(|used| used.name == claim)
+    }
+
+    /// Whether it uses this claim.
+    #[must_use]
+    pub fn uses_claim(&self, (namespace, name): &Key) -> bool {
+        self.uses(namespace, name)
     }
 
     /// A reference to the pod, for Events.

@@ -29,24 +29,22 @@ use crate::{
     storage::{Provision, Stored, provisions},
 };
 
-/// How long volumes may take to be made.
-const PATIENCE: Duration = Duration::from_secs(600);
 /// How often claims are looked at meanwhile, at first and at last.
 const FIRST_LOOK: Duration = Duration::from_millis(5);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// Sees to it that all claims of a pod are bound. While others work on that, it takes no `slot`.
+/// Sees to it that all claims of a pod are bound, which may take so long. While others work on that, it takes no `slot`.
 ///
 /// # Errors
 /// Why they are not.
-pub(crate) async fn bind_volumes(client: &Client, pod: &PodInfo, node: &str, slot: &mut Slot) -> Result<()> {
+pub(crate) async fn bind_volumes(client: &Client, pod: &PodInfo, node: &str, patience: Duration, slot: &mut Slot) -> Result<()> {
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), &pod.namespace);
     let mut left = unbound(&claims, pod).await?;
     if left.is_empty() {
         return Ok(());
     }
     assign(client, &claims, left, node).await?;
-    let (deadline, mut pause) = (Instant::now() + PATIENCE, FIRST_LOOK);
+    let (deadline, mut pause) = (Instant::now() + patience, FIRST_LOOK);
     loop {
         slot.rest(pause).await;
         left = unbound(&claims, pod).await?;

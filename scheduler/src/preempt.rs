@@ -169,12 +169,18 @@ impl Candidate {
 mod tests {
     use kube::runtime::watcher::Event;
     use mini_api::selector::Selector;
+    use serde_json::json;
 
     use super::*;
     use crate::{
         budget::BudgetInfo,
+        census::{Bond, Demand, Namespaces, Selection, Term},
         cycle::{self, Decision, Draw},
         framework::{Case, testing},
+        node::NodeInfo,
+        pod::HostPort,
+        relations::{Constraint, Relations},
+        storage::{PodClaim, Stored},
     };
 
     /// A pod with this priority and so much cpu, with `app` as its label, running since so many seconds after the epoch.
@@ -199,6 +205,23 @@ mod tests {
             pods.iter().for_each(|pod| drop(cluster.nodes.place(Arc::new(pod.clone()), &name.into())));
         }
         cluster
+    }
+
+    /// The nodes a, b, … of the cluster with their names as the label `host`, and in these zones.
+    fn zoned(mut cluster: Cluster, zones: &[&str]) -> Cluster {
+        for (name, zone) in ["a", "b", "c", "d"].into_iter().zip(zones) {
+            let labels = [("host".to_owned(), name.to_owned()), ("zone".to_owned(), (*zone).to_owned())].into();
+            cluster.nodes.apply_node(NodeInfo { labels, ..testing::node(name) });
+        }
+        cluster
+    }
+
+    /// The pod, with a demand on those near it.
+    fn bound(mut pod: PodInfo, demand: Demand, labels: &str, topology_key: &str) -> PodInfo {
+        let (namespaces, labels) = (vec!["default".into()], labels.parse().unwrap());
+        let term = Term { namespaces, namespace_labels: Selector::nothing(), labels, topology_key: topology_key.into() };
+        pod.wants.relations = Some(Box::new(Relations { bonds: vec![Bond { term, demand }], spread: Vec::new() }));
+        pod
     }
 
     /// A budget for the pods of this name that allows so many to go.
@@ -322,7 +345,7 @@ mod tests {
     fn when_the_nominated_node_will_not_do_any_more_another_is_looked_for() {
         let pod = Arc::new(wanting("p", 9, 4000));
         let mut cluster = cluster(&[&[running("x", 5, 4000, 0)], &[running("y", 1, 4000, 0)]]);
-        cluster.nodes.apply_node(crate::node::NodeInfo { unschedulable: true, ..testing::node("a") });
+        cluster.nodes.apply_node(NodeInfo { unschedulable: true, ..testing::node("a") });
         cluster.nominations.nominate(pod.clone(), "a".into(), vec!["x".into()]);
         assert_eq!(outcome(&mut cluster, &pod), "b: y against 0");
     }
@@ -343,5 +366,106 @@ mod tests {
             assert_eq!(enough(PreemptionArgs::default(), nodes), want);
         }
         assert_eq!(enough(PreemptionArgs { min_candidate_nodes_percentage: 0, min_candidate_nodes_absolute: 0 }, 9), 1);
+    }
+
+    #[test]
+    fn a_port_is_given_back() {
+        let with_port = |mut pod: PodInfo, port| {
+            pod.wants.ports = vec![HostPort { ip: "0.0.0.0".into(), protocol: "TCP".into(), port }];
+            pod
+        };
+        let pods = [with_port(running("x", 9, 100, 0), 80), with_port(running("y", 1, 100, 0), 81), running("z", 1, 100, 0)];
+        for (port, want) in [
+            (80, "0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports."),
+            (81, "a: y against 0"),
+            (82, "fits"),
+        ] {
+            assert_eq!(outcome(&mut cluster(&[&pods]), &with_port(wanting("p", 9, 100), port)), want, "{port}");
+        }
+    }
+
+    #[test]
+    fn a_claim_for_one_pod_alone_is_given_back() {
+        let claiming = |mut pod: PodInfo| {
+            pod.wants.claims = vec![PodClaim { name: "x".to_owned(), ephemeral: false }];
+            pod
+        };
+        let refused =
+            "0/2 nodes are available: 2 node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode.";
+        for (mode, priority, want) in
+            [("ReadWriteOncePod", 1, "b: x against 0"), ("ReadWriteOncePod", 9, refused), ("ReadWriteOnce", 1, "fits")]
+        {
+            let x = claiming(running("x", priority, 100, 0));
+            let mut cluster = cluster(&[&[running("y", 1, 100, 0)], &[x, running("z", 1, 100, 0)]]);
+            let metadata = json!({"name": "x", "namespace": "default", "annotations": {"pv.kubernetes.io/bind-completed": "yes"}});
+            let claim = json!({"metadata": metadata, "spec": {"volumeName": "v", "accessModes": [mode]}});
+            cluster.storage.claims.apply(Event::Apply(Stored(serde_json::from_value(claim).unwrap())));
+            let volume = json!({"metadata": {"name": "v"}});
+            cluster.storage.volumes.apply(Event::Apply(Stored(serde_json::from_value(volume).unwrap())));
+            assert_eq!(outcome(&mut cluster, &claiming(wanting("p", 9, 100))), want, "{mode} {priority}");
+        }
+    }
+
+    #[test]
+    fn whoever_must_not_be_near_the_pod_leaves() {
+        let refusing = |pod, labels| bound(pod, Demand::Refuse, labels, "host");
+        let itself = || PodInfo { labels: [("app".into(), "p".into())].into(), ..wanting("p", 9, 100) };
+        let x = |priority| running("x", priority, 100, 0);
+        for (x, pod, want) in [
+            (x(1), refusing(itself(), "app=x"), "a: x against 0"),
+            (x(9), refusing(itself(), "app=x"), "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules."),
+            (refusing(x(1), "app=p"), itself(), "a: x against 0"),
+            (refusing(x(9), "app=p"), itself(), "0/1 nodes are available: 1 node(s) didn't satisfy existing pods anti-affinity rules."),
+        ] {
+            let mut cluster = zoned(cluster(&[&[x, running("y", 1, 100, 0)]]), &["z"]);
+            assert_eq!(outcome(&mut cluster, &pod), want);
+        }
+    }
+
+    #[test]
+    fn nobody_leaves_one_node_to_make_another_fit() {
+        let pod = bound(wanting("p", 9, 100), Demand::Refuse, "app=x", "zone");
+        for (unschedulable, want) in [
+            (false, "b: x against 0"),
+            (true, "0/2 nodes are available: 1 Preemption is not helpful for scheduling, 1 node(s) didn't match pod anti-affinity rules."),
+        ] {
+            let mut cluster = zoned(cluster(&[&[running("y", 1, 100, 0)], &[running("x", 1, 100, 0)]]), &["z", "z"]);
+            let b = NodeInfo { unschedulable, ..cluster.nodes.node(1).info().clone() };
+            cluster.nodes.apply_node(b);
+            assert_eq!(outcome(&mut cluster, &pod), want, "{unschedulable}");
+        }
+    }
+
+    #[test]
+    fn nobody_leaves_where_the_pod_needs_those_who_would_have_to() {
+        let pod = bound(wanting("p", 9, 1000), Demand::Need, "app=x", "host");
+        for (priority, want) in [(9, "a: y against 0"), (1, "0/1 nodes are available: 1 node(s) didn't match pod affinity rules.")] {
+            let mut cluster = zoned(cluster(&[&[running("x", priority, 3000, 0), running("y", 1, 1000, 0)]]), &["z"]);
+            assert_eq!(outcome(&mut cluster, &pod), want, "{priority}");
+        }
+    }
+
+    #[test]
+    fn who_leaves_makes_the_spread_even() {
+        let (namespaces, labels) = (Namespaces::These(vec!["default".into()]), "app=x".parse().unwrap());
+        let constraint = Constraint {
+            max_skew: 1,
+            topology_key: "zone".into(),
+            required: true,
+            min_domains: 1,
+            honors_affinity: true,
+            honors_taints: false,
+            selection: Selection::Labelled { namespaces, labels, living: true },
+        };
+        let mut pod = PodInfo { labels: [("app".into(), "x".into())].into(), ..wanting("p", 9, 100) };
+        pod.wants.relations = Some(Box::new(Relations { bonds: Vec::new(), spread: vec![constraint] }));
+        let refused = "0/2 nodes are available: 1 No preemption victims found for incoming pod, \
+                       1 node(s) didn't match pod topology spread constraints.";
+        for (priority, want) in [(1, "a: x against 0"), (9, refused)] {
+            // The other zone is emptier, but has no room.
+            let pods = [running("x", priority, 100, 0), running("y", 1, 100, 0)];
+            let mut cluster = zoned(cluster(&[&pods, &[running("full", 9, 4000, 0)]]), &["y", "z"]);
+            assert_eq!(outcome(&mut cluster, &pod), want, "{priority}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A profile: how pods of one `spec.schedulerName` are scheduled. Which plugins filter and score, how much each score counts, and
 //! what the plugins are told. Decodes nothing.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use k8s_openapi::api::core::v1::{NodeAffinity, TopologySpreadConstraint};
 
@@ -78,6 +78,21 @@ pub struct PluginArgs {
     pub balanced: Resources,
     /// For PodTopologySpread: how to spread pods that do not say it themselves.
     pub default_constraints: DefaultConstraints,
+    /// For VolumeBinding.
+    pub volume_binding: VolumeBindingArgs,
+}
+
+/// How VolumeBinding binds volumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VolumeBindingArgs {
+    /// How long the volumes of a pod may take.
+    pub bind_timeout: Duration,
+}
+
+impl Default for VolumeBindingArgs {
+    fn default() -> Self {
+        Self { bind_timeout: Duration::from_mins(10) }
+    }
 }
 
 /// How DefaultPreemption looks for nodes: among at least so many of those where it could help.

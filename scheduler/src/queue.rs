@@ -1,5 +1,8 @@
 //! The pods that wait for a node: those whose turn it is, those that failed a moment ago, those that only a change in the
 //! cluster can help, and those that are gated. Time is an argument: how long the scheduler has been running.
+//!
+//! Who failed a moment ago gives way to others, for longer each time. If there are no others, a pod that was helped meanwhile need
+//! not wait any longer; but one for which something went wrong must, or it would do so again and again.
 
 use std::{
     cmp::Reverse,
@@ -37,8 +40,10 @@ pub struct Queue {
     entries: HashMap<Uid, Entry>,
     /// In the order in which it is their turn.
     active: BTreeSet<Turn>,
-    /// By when they become active.
+    /// By when they become active at the latest: when it is nobody's turn, it is theirs.
     backoff: BTreeSet<(Duration, Uid)>,
+    /// By when they become active.
+    penalty: BTreeSet<(Duration, Uid)>,
     /// By when they are tried although nothing has happened.
     unschedulable: BTreeSet<(Duration, Uid)>,
     /// The same, by who refused them: a change is held against those only that may be helped by it.
@@ -76,12 +81,23 @@ pub struct Past {
 pub enum Place {
     /// It is its turn.
     Active(Turn),
-    /// It failed a moment ago, and is tried again at this time.
+    /// It failed a moment ago and may have been helped since: it is tried again at this time, or as soon as it is nobody's turn.
     Backoff(Duration),
+    /// Something went wrong for it a moment ago: it is tried again at this time.
+    Penalty(Duration),
     /// Only a change can help it; at this time it is tried anyway.
     Unschedulable(Duration),
     /// Its scheduling gates keep it out.
     Gated,
+}
+
+/// Why a pod that failed is to be tried again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Something has changed.
+    Change,
+    /// Something went wrong.
+    Error,
 }
 
 /// A pod whose turn it is. It is out of the queue until it is given back.
@@ -126,7 +142,7 @@ impl Queue {
     /// Whether it is some pod's turn.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.active.is_empty()
+        !self.active.is_empty() || !self.backoff.is_empty()
     }
 
     /// The pods that wait.
@@ -137,7 +153,7 @@ impl Queue {
     /// Takes in a pod, or its new state. A change of what it wants, or of its labels, may help it; other changes do not move it.
     pub fn offer(&mut self, pod: Arc<PodInfo>, now: Duration) {
         let Some(entry) = self.entries.get_mut(&pod.uid) else {
-            return self.insert(pod, Past { since: now, failed_at: now, ..Past::default() }, now);
+            return self.insert(pod, Past { since: now, failed_at: now, ..Past::default() }, Cause::Change, now);
         };
         let (before, after) = (&entry.pod, &pod);
         let moves = before.wants != after.wants || before.labels != after.labels || before.gated != after.gated;
@@ -145,7 +161,7 @@ impl Queue {
         if moves {
             entry.past.woken_by = Some("a change of the pod".into());
             let uid = entry.pod.uid.clone();
-            self.insert_again(&uid, now);
+            self.insert_again(&uid, Cause::Change, now);
         }
     }
 
@@ -156,7 +172,8 @@ impl Queue {
 
     /// The pod whose turn it is.
     pub fn pop(&mut self) -> Option<Attempt> {
-        let (.., uid) = self.active.pop_first()?;
+        let active = self.active.pop_first().map(|(.., uid)| uid);
+        let uid = active.or_else(|| self.backoff.pop_first().map(|(_, uid)| uid))?;
         let entry = self.entries.remove(&uid)?;
         let Past { since, attempts, woken_by, .. } = entry.past;
         Some(Attempt { pod: entry.pod, number: attempts + 1, since, woken_by })
@@ -182,17 +199,21 @@ impl Queue {
     /// Gives back a pod for which something went wrong that is not the pod's fault: it is tried again soon.
     pub fn failed(&mut self, attempt: Attempt, now: Duration) {
         let past = Past { woken_by: Some("a binding that failed".into()), ..attempt.failed(now) };
-        self.insert(attempt.pod, past, now);
+        self.insert(attempt.pod, past, Cause::Error, now);
     }
 
-    /// Has another look at one unschedulable pod, as soon as its backoff allows.
+    /// Has another look at one unschedulable pod for which something went wrong, when its backoff is over.
     pub fn retry(&mut self, uid: &Uid, now: Duration) {
+        self.move_on(uid, Cause::Error, now);
+    }
+
+    fn move_on(&mut self, uid: &Uid, cause: Cause, now: Duration) {
         if self.entries.get(uid).is_some_and(|entry| matches!(entry.place, Place::Unschedulable(_))) {
-            self.insert_again(uid, now);
+            self.insert_again(uid, cause, now);
         }
     }
 
-    /// Has another look at the unschedulable pods that a change can help, as soon as their backoff allows: those that nobody
+    /// Has another look at the unschedulable pods that a change can help, after those whose turn it is: those that nobody
     /// refused (there were no nodes), and of those that the `minding` plugins refused the ones that it `helps`. `what` tells the change in words.
     pub fn wake(&mut self, now: Duration, minding: PluginSet, what: impl FnOnce() -> String, helps: impl Fn(&PodInfo, PluginSet) -> bool) {
         let asked = self.refused.iter().filter(|(by, _)| by.is_empty() || !by.and(minding).is_empty());
@@ -209,13 +230,13 @@ impl Queue {
             if let Some(entry) = self.entries.get_mut(&uid) {
                 entry.past.woken_by = Some(what.clone());
             }
-            self.retry(&uid, now);
+            self.move_on(&uid, Cause::Change, now);
         }
     }
 
     /// Makes the pods active whose time has come.
     pub fn tick(&mut self, now: Duration) {
-        for waiting in [&mut self.backoff, &mut self.unschedulable] {
+        for waiting in [&mut self.backoff, &mut self.penalty, &mut self.unschedulable] {
             while waiting.first().is_some_and(|(due, _)| *due <= now)
                 && let Some((due, uid)) = waiting.pop_first()
             {
@@ -236,22 +257,25 @@ impl Queue {
     /// When [`tick`](Self::tick) has something to do.
     #[must_use]
     pub fn next_due(&self) -> Option<Duration> {
-        [&self.backoff, &self.unschedulable].into_iter().filter_map(|waiting| waiting.first()).map(|(due, _)| *due).min()
+        [&self.backoff, &self.penalty, &self.unschedulable].into_iter().filter_map(|waiting| waiting.first()).map(|(due, _)| *due).min()
     }
 
     /// How many wait in which way: active, backoff, unschedulable, gated.
     #[must_use]
     pub fn counts(&self) -> [usize; 4] {
-        let [active, backoff, unschedulable] = [self.active.len(), self.backoff.len(), self.unschedulable.len()];
+        let [active, backoff, unschedulable] = [self.active.len(), self.backoff.len() + self.penalty.len(), self.unschedulable.len()];
         [active, backoff, unschedulable, self.len() - active - backoff - unschedulable]
     }
 
     /// Puts a pod where it belongs: behind its gates, into backoff, or straight into its turn.
-    fn insert(&mut self, pod: Arc<PodInfo>, past: Past, now: Duration) {
+    fn insert(&mut self, pod: Arc<PodInfo>, past: Past, cause: Cause, now: Duration) {
         let uid = pod.uid.clone();
         let due = past.failed_at + self.patience.after(past.attempts);
         let place = if pod.gated {
             Place::Gated
+        } else if due > now && cause == Cause::Error {
+            self.penalty.insert((due, uid.clone()));
+            Place::Penalty(due)
         } else if due > now {
             self.backoff.insert((due, uid.clone()));
             Place::Backoff(due)
@@ -264,9 +288,9 @@ impl Queue {
         self.entries.insert(uid, Entry { pod, past, refused_by: PluginSet::default(), place });
     }
 
-    fn insert_again(&mut self, uid: &Uid, now: Duration) {
+    fn insert_again(&mut self, uid: &Uid, cause: Cause, now: Duration) {
         if let Some(Entry { pod, past, .. }) = self.take(uid) {
-            self.insert(pod, past, now);
+            self.insert(pod, past, cause, now);
         }
     }
 
@@ -275,6 +299,7 @@ impl Queue {
         match &entry.place {
             Place::Active(turn) => drop(self.active.remove(turn)),
             Place::Backoff(due) => drop(self.backoff.remove(&(*due, uid.clone()))),
+            Place::Penalty(due) => drop(self.penalty.remove(&(*due, uid.clone()))),
             Place::Unschedulable(due) => {
                 self.unschedulable.remove(&(*due, uid.clone()));
                 no_longer_refused(&mut self.refused, entry.refused_by, *due, uid);
@@ -397,14 +422,39 @@ mod tests {
     }
 
     #[test]
-    fn a_change_does_not_cut_the_backoff_short() {
+    fn who_is_helped_gives_way_to_others_until_the_backoff_is_over() {
+        for (later, want) in [(seconds(0), "c d a b"), (seconds(1), "c a b d")] {
+            let mut queue = queue(&["a", "b", "c"]);
+            for _ in 0..2 {
+                let attempt = queue.pop().unwrap();
+                queue.refused(attempt, by(1), START);
+            }
+            queue.wake(Duration::from_millis(300), by(1), || "a change".into(), |_, _| true);
+            assert_eq!((queue.counts(), queue.next_due()), ([1, 2, 0, 0], Some(seconds(1))));
+            queue.tick(later);
+            queue.offer(pod("d", 0), later);
+            assert_eq!(drain(&mut queue), want);
+        }
+    }
+
+    #[test]
+    fn who_is_helped_is_tried_at_once_when_nobody_else_waits() {
         let mut queue = queue(&["a"]);
         let attempt = queue.pop().unwrap();
         queue.refused(attempt, by(1), START);
-        queue.wake(Duration::from_millis(300), by(1), || "a change".into(), |_, _| true);
-        assert_eq!((queue.counts(), queue.next_due()), ([0, 1, 0, 0], Some(seconds(1))));
-        queue.tick(seconds(1));
-        assert_eq!(queue.pop().unwrap().number, 2);
+        assert!(!queue.is_ready());
+        queue.wake(START, by(1), || "a change".into(), |_, _| true);
+        assert!(queue.is_ready());
+        let attempt = queue.pop().unwrap();
+        assert_eq!((attempt.number, attempt.woken_by.as_deref()), (2, Some("a change")));
+        // What goes wrong must not do so again and again.
+        queue.failed(attempt, START);
+        assert_eq!((queue.is_ready(), queue.pop().is_none(), queue.next_due()), (false, true, Some(seconds(2))));
+        queue.tick(seconds(2));
+        let attempt = queue.pop().unwrap();
+        queue.refused(attempt, by(1), seconds(2));
+        queue.retry(&"a".into(), seconds(2));
+        assert_eq!((queue.is_ready(), queue.next_due()), (false, Some(seconds(6))));
     }
 
     #[test]

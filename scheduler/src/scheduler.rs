@@ -11,8 +11,8 @@ use kube::runtime::watcher::Event;
 
 use crate::{
     account::{Account, Extent},
-    bind::Report,
-    cluster::{Cluster, Kind},
+    bind::{Binding, Report},
+    cluster::{Cluster, Key, Kind},
     configuration::Configuration,
     cycle::{Decision, Draw},
     diagnosis::Preemption,
@@ -40,8 +40,8 @@ pub(crate) enum Input {
     Node(Event<NodeInfo>),
     /// The watch of pods says so.
     Pod(Event<Arc<PodInfo>>),
-    /// The watch of another kind says so.
-    Other(Kind, Update),
+    /// The watch of another kind says so, of one object if it has a name.
+    Other(Kind, Option<Key>, Update),
     /// A binding was stored.
     Bound(Uid),
     /// A binding was not stored, as far as one can know.
@@ -65,7 +65,7 @@ impl std::fmt::Debug for Update {
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
     /// Put the pod on the node.
-    Bind(Arc<PodInfo>, Arc<str>),
+    Bind(Binding),
     /// Tell the pod why it waits, and make room for it if that was decided.
     Report(Report),
 }
@@ -129,9 +129,9 @@ impl Scheduler {
         match input {
             Input::Node(event) => self.node_event(event, now),
             Input::Pod(event) => self.pod_event(event, now),
-            Input::Other(kind, update) => {
+            Input::Other(kind, one, update) => {
                 if (update.0)(&mut self.cluster) {
-                    wake(&mut self.queue, &self.cluster, &self.profiles, Change::Other(kind), now);
+                    wake(&mut self.queue, &self.cluster, &self.profiles, Change::Other(kind, one.as_ref()), now);
                 }
             }
             Input::Bound(uid) => drop(self.binding.remove(&uid)),
@@ -162,11 +162,12 @@ impl Scheduler {
                     %pod, attempt = attempt.number, %node, score = placement.score, feasible = placement.feasible,
                     evaluated = placement.evaluated, nodes = self.cluster.nodes.len(), active, backoff, unschedulable, "chosen"
                 );
+                let bind_timeout = profile.args.volume_binding.bind_timeout;
                 self.cluster.nodes.assume(pod.clone(), &node);
                 self.cluster.nominations.remove(&pod.uid);
                 self.binding.insert(pod.uid.clone(), attempt);
                 self.wake_at(&node, now, |row| Change::PodHere(row, &pod));
-                Some(Work::Bind(pod, node))
+                Some(Work::Bind(Binding { pod, node, bind_timeout }))
             }
             Decision::Refuse(mut diagnosis) => {
                 let candidate = preempt(&mut self.cluster, &pod, profile, &mut diagnosis, random);
@@ -376,7 +377,7 @@ mod tests {
         scheduler.tick(now);
         let works = std::iter::from_fn(|| scheduler.is_ready().then(|| scheduler.schedule_one(now, 0)).flatten());
         let words = works.map(|work| match work {
-            Work::Bind(pod, node) => format!("{} to {node}", pod.name),
+            Work::Bind(Binding { pod, node, .. }) => format!("{} to {node}", pod.name),
             Work::Report(report) => format!("{}: {}", report.pod.name, report.message.split(". ").next().unwrap_or_default()),
         });
         words.collect::<Vec<_>>().join("; ")
@@ -413,8 +414,9 @@ mod tests {
         apply(&mut scheduler, &wanting("b", 3000), NOW);
         work(&mut scheduler, NOW);
         scheduler.apply(Input::BindFailed("a".into()), NOW);
-        assert_eq!(work(&mut scheduler, NOW), "");
-        assert_eq!(work(&mut scheduler, LATER), "a to n; b: 0/1 nodes are available: 1 Insufficient cpu");
+        // Whoever is helped by that need not wait; whoever failed must.
+        assert_eq!(work(&mut scheduler, NOW), "b to n");
+        assert_eq!(work(&mut scheduler, LATER), "a: 0/1 nodes are available: 1 Insufficient cpu");
     }
 
     #[test]
@@ -474,8 +476,9 @@ mod tests {
         node.unschedulable = true;
         scheduler.apply(Input::Node(Event::Apply(node)), LATER);
         assert_eq!(work(&mut scheduler, LATER), "a: 0/1 nodes are available: 1 node(s) were unschedulable");
-        scheduler.apply(Input::Node(Event::Apply(testing::node("n"))), 2 * LATER);
-        assert_eq!(work(&mut scheduler, 2 * LATER), "a to n");
+        // Nobody else waits, so it is tried at once, however often it has failed.
+        scheduler.apply(Input::Node(Event::Apply(testing::node("n"))), LATER);
+        assert_eq!(work(&mut scheduler, LATER), "a to n");
     }
 
     #[test]

@@ -34,12 +34,15 @@ pub(crate) fn mirrors(client: &Client, inputs: &mpsc::Sender<Input>) -> Vec<(&'s
         ("namespaces", mirror::<NamespaceView, _>(all(), Kind::Namespace, |cluster| &mut cluster.namespaces)),
         ("poddisruptionbudgets", mirror::<BudgetView, _>(all(), Kind::PodDisruptionBudget, |cluster| &mut cluster.budgets)),
         ("services", mirror::<ServiceView, _>(all(), Kind::Service, |cluster| &mut cluster.services)),
-        ("persistentvolumeclaims", mirror::<PersistentVolumeClaim, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.claims)),
-        ("persistentvolumes", mirror::<PersistentVolume, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.volumes)),
-        ("storageclasses", mirror::<StorageClass, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.classes)),
-        ("csinodes", mirror::<LimitsView, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.limits)),
-        ("csidrivers", mirror::<DriverView, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.drivers)),
-        ("csistoragecapacities", mirror::<RoomView, _>(all(), Kind::Storage, |cluster| &mut cluster.storage.rooms)),
+        (
+            "persistentvolumeclaims",
+            mirror::<PersistentVolumeClaim, _>(all(), Kind::PersistentVolumeClaim, |cluster| &mut cluster.storage.claims),
+        ),
+        ("persistentvolumes", mirror::<PersistentVolume, _>(all(), Kind::PersistentVolume, |cluster| &mut cluster.storage.volumes)),
+        ("storageclasses", mirror::<StorageClass, _>(all(), Kind::StorageClass, |cluster| &mut cluster.storage.classes)),
+        ("csinodes", mirror::<LimitsView, _>(all(), Kind::CSINode, |cluster| &mut cluster.storage.limits)),
+        ("csidrivers", mirror::<DriverView, _>(all(), Kind::CSIDriver, |cluster| &mut cluster.storage.drivers)),
+        ("csistoragecapacities", mirror::<RoomView, _>(all(), Kind::CSIStorageCapacity, |cluster| &mut cluster.storage.rooms)),
     ]
 }
 
@@ -53,7 +56,13 @@ where
     V: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
     T: From<V> + Keyed + PartialEq + Send + 'static,
 {
-    let wrap = move |event: Event<T>| Input::Other(kind, Update(Box::new(move |cluster| place(cluster).apply(event))));
+    let wrap = move |event: Event<T>| {
+        let one = match &event {
+            Event::Apply(object) | Event::InitApply(object) | Event::Delete(object) => Some(object.key()),
+            Event::Init | Event::InitDone => None,
+        };
+        Input::Other(kind, one, Update(Box::new(move |cluster| place(cluster).apply(event))))
+    };
     watch(Api::<V>::all(client), wrap, inputs).boxed()
 }
 

@@ -1,12 +1,16 @@
 //! What a profile tells its plugins: `pluginConfig`, whose `args` have another form for each plugin.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{NodeAffinity, NodeSelectorTerm, TopologySpreadConstraint};
 use mini_api::name;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{API_VERSION, Invalid, decode};
-use crate::profile::{DefaultConstraints, FitArgs, InterPodAffinityArgs, PluginArgs, PreemptionArgs, Resources, Strategy};
+use crate::profile::{
+    DefaultConstraints, FitArgs, InterPodAffinityArgs, PluginArgs, PreemptionArgs, Resources, Strategy, VolumeBindingArgs,
+};
 
 /// An entry of `pluginConfig`.
 #[derive(Deserialize)]
@@ -35,7 +39,9 @@ pub(super) fn compile(path: &str, configs: Vec<PluginConfig>) -> Result<PluginAr
             "NodeResourcesFit" => all.fit = fit(&place, args)?,
             "NodeResourcesBalancedAllocation" => all.balanced = balanced(&place, args)?,
             "PodTopologySpread" => all.default_constraints = default_constraints(&place, args)?,
-            "VolumeBinding" => volume_binding(&place, args)?,
+            "VolumeBinding" => all.volume_binding = volume_binding(&place, args)?,
+            // Nothing is asked for that it would give.
+            "DynamicResources" => drop(decode::<DynamicResourcesSpec>(&place, args)?),
             _ => return Err(Invalid::new(format!("{path}.name"), format!("plugin {name:?} takes no args"))),
         }
         seen.push(name);
@@ -334,14 +340,23 @@ struct VolumeBindingSpec {
     bind_timeout_seconds: Option<i64>,
 }
 
-/// Volumes are bound here without waiting longer or shorter: what is said is checked, and has no effect.
-fn volume_binding(path: &str, args: Value) -> Result<(), Invalid> {
-    let timeout = decode::<VolumeBindingSpec>(path, args)?.bind_timeout_seconds.unwrap_or_default();
-    if timeout < 0 {
+fn volume_binding(path: &str, args: Value) -> Result<VolumeBindingArgs, Invalid> {
+    let Some(timeout) = decode::<VolumeBindingSpec>(path, args)?.bind_timeout_seconds else { return Ok(VolumeBindingArgs::default()) };
+    let Ok(seconds) = u64::try_from(timeout) else {
         let message = "invalid BindTimeoutSeconds, should not be a negative value";
         return Err(Invalid::value(format!("{path}.bindTimeoutSeconds"), timeout, message));
-    }
-    Ok(())
+    };
+    Ok(VolumeBindingArgs { bind_timeout: Duration::from_secs(seconds) })
+}
+
+/// `args` of DynamicResources.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DynamicResourcesSpec {
+    #[serde(rename = "filterTimeout")]
+    _filter_timeout: Option<String>,
+    #[serde(rename = "bindingTimeout")]
+    _binding_timeout: Option<String>,
 }
 
 #[cfg(test)]
@@ -378,6 +393,8 @@ mod tests {
             {"name": "NodeResourcesBalancedAllocation", "args": {"resources": [{"name": "cpu", "weight": 1}]}},
             {"name": "DefaultPreemption", "args": {"minCandidateNodesPercentage": 50}},
             {"name": "InterPodAffinity", "args": {"hardPodAffinityWeight": 7}},
+            {"name": "VolumeBinding", "args": {"bindTimeoutSeconds": 30}},
+            {"name": "DynamicResources", "args": {"bindingTimeout": "10m"}},
             {"name": "PodTopologySpread", "args": {"defaultingType": "List", "defaultConstraints": [
                 {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}]}}
         ]))
@@ -388,6 +405,7 @@ mod tests {
         assert_eq!(args.balanced, Resources(vec![("cpu".into(), 1)]));
         assert_eq!((args.preemption.min_candidate_nodes_percentage, args.preemption.min_candidate_nodes_absolute), (50, 100));
         assert_eq!(args.inter_pod_affinity.hard_pod_affinity_weight, 7);
+        assert_eq!(args.volume_binding.bind_timeout, Duration::from_secs(30));
         assert!(matches!(args.default_constraints, DefaultConstraints::List(list) if list.len() == 1));
     }
 
@@ -455,6 +473,7 @@ mod tests {
                 term(json!({"key": "a", "operator": "In"})),
                 format!("{of_term}.values: not the number of values that In takes"),
             ),
+            ("DynamicResources", json!({"bindingTimeout": 5}), "c[0].args.bindingTimeout: invalid type: integer `5`, expected a string".into()),
             (
                 "VolumeBinding",
                 json!({"bindTimeoutSeconds": -1}),

@@ -12,8 +12,8 @@ use crate::{
     plugins::PLUGINS,
 };
 
-/// Upstream's plugins that are no plugins here, but built in.
-const BUILT_IN: [&str; 4] = ["SchedulingGates", "PrioritySort", "DefaultPreemption", "DefaultBinder"];
+/// Upstream's plugins that are no plugins here: they are built in, or nothing is asked for that they would give.
+const BUILT_IN: [&str; 5] = ["SchedulingGates", "PrioritySort", "DefaultPreemption", "DefaultBinder", "DynamicResources"];
 
 /// All plugins of a point, or of all points.
 const ALL: &str = "*";
@@ -231,6 +231,10 @@ mod tests {
         let (filters, scores) = chosen(no_taints);
         assert!(!filters.contains("TaintToleration") && scores.ends_with("TaintToleration 1"), "{filters} {scores}");
         assert!(!choose(json!({"postFilter": {"disabled": [{"name": "DefaultPreemption"}]}})).unwrap().preempts);
+        // All of upstream's, spelled out.
+        let spelled: Vec<_> = defaults().map(|(name, weight)| json!({"name": name, "weight": weight})).collect();
+        let spelled = json!({"multiPoint": {"disabled": [{"name": "*"}], "enabled": spelled}});
+        assert_eq!(choose(spelled), choose(json!({})));
     }
 
     #[test]
@@ -240,8 +244,8 @@ mod tests {
             (json!({"filter": {"enabled": [{"name": "Magic"}]}}), r#"plugins.filter.enabled[0]: plugin "Magic" does not exist"#),
             (json!({"filter": {"disabled": [{"name": "Magic"}]}}), r#"plugins.filter.disabled[0]: plugin "Magic" does not exist"#),
             (
-                json!({"multiPoint": {"enabled": [{"name": "DynamicResources"}]}}),
-                r#"plugins.multiPoint.enabled[0]: plugin "DynamicResources" is not supported"#,
+                json!({"multiPoint": {"enabled": [{"name": "GangScheduling"}]}}),
+                r#"plugins.multiPoint.enabled[0]: plugin "GangScheduling" is not supported"#,
             ),
             (
                 json!({"score": {"enabled": [{"name": "NodeName"}]}}),

@@ -34,6 +34,7 @@ impl Plugin for NodeAffinity {
             Err(Refusal::unresolvable("node(s) didn't match Pod's node affinity/selector"))
         };
         match wants.required.as_deref().and_then(named) {
+            Some(names) if names.is_empty() => Filter::All(Refusal::unresolvable("pod affinity terms conflict")),
             Some(names) => Filter::Among(names, Box::new(look)),
             None => Filter::each_row(look),
         }
@@ -111,7 +112,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        framework::testing::{cluster, node, pod, refusal, score},
+        framework::{
+            Change,
+            testing::{cluster, node, pod, refusal, score},
+        },
         profile::{PluginArgs, Profile},
     };
 
@@ -167,6 +171,11 @@ mod tests {
         ] {
             assert_eq!(super::named(&terms), want);
         }
+        let mut torn = pod("p");
+        let only = |name: &str| requirement("metadata.name", "In", &[name]);
+        torn.wants.required = Some(vec![fields(&[only("a"), only("b")])]);
+        assert!(matches!(PLUGIN.filter(Case::new(&torn, &cluster(labelled(), []))), Filter::All(_)));
+        assert_eq!(refusal(PLUGIN, &torn, &cluster(labelled(), [])), "pod affinity terms conflict");
     }
 
     #[test]
@@ -193,5 +202,28 @@ mod tests {
         let prefer = |weight, key| PreferredSchedulingTerm { weight, preference: labels(&[requirement(key, "Exists", &[])]) };
         pod.wants.preferred = vec![prefer(10, "zone"), prefer(5, "cores"), prefer(80, "none")];
         assert_eq!(score(PLUGIN, &pod, &cluster(labelled(), [])), Some(15));
+    }
+
+    #[test]
+    fn a_node_helps_once_it_matches() {
+        let named = |name: &str| Some(vec![fields(&[requirement("metadata.name", "In", &[name])])]);
+        let with = |key: &str| Some(vec![labels(&[requirement(key, "Exists", &[])])]);
+        let cluster = cluster(labelled(), []);
+        let change = Change::Node(cluster.nodes.node(0));
+        assert!(PLUGIN.minds(change));
+        for (zone, required, want) in [
+            (Some("a"), None, true),
+            (Some("b"), None, false),
+            (None, with("zone"), true),
+            (None, with("none"), false),
+            (None, named("n"), true),
+            (None, named("other"), false),
+            (Some("b"), with("zone"), false),
+        ] {
+            let mut pod = pod("p");
+            pod.wants.selector = zone.map(|zone| ("zone".to_owned(), zone.to_owned())).into_iter().collect();
+            pod.wants.required = required;
+            assert_eq!(PLUGIN.helped_by(Case::new(&pod, &cluster), change), want, "{zone:?} {:?}", pod.wants.required);
+        }
     }
 }

@@ -32,7 +32,10 @@ impl Plugin for NodeName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framework::testing::{cluster, node, pod, refusal};
+    use crate::framework::{
+        Change,
+        testing::{cluster, node, pod, refusal},
+    };
 
     #[test]
     fn only_the_named_node_will_do() {
@@ -40,6 +43,18 @@ mod tests {
             let mut pod = pod("p");
             pod.node = name.map(Into::into);
             assert_eq!(refusal(PLUGIN, &pod, &cluster(node("n"), [])), want);
+        }
+    }
+
+    #[test]
+    fn only_the_named_node_helps() {
+        let cluster = cluster(node("n"), []);
+        let change = Change::Node(cluster.nodes.node(0));
+        assert!(PLUGIN.minds(change));
+        for (name, want) in [("n", true), ("other", false)] {
+            let mut pod = pod("p");
+            pod.node = Some(name.into());
+            assert_eq!(PLUGIN.helped_by(Case::new(&pod, &cluster), change), want, "{name}");
         }
     }
 }

@@ -73,7 +73,7 @@ impl Plugin for InterPodAffinity {
     }
 
     fn minds(&self, change: Change<'_>) -> bool {
-        !matches!(change, Change::Other(kind) if kind != Kind::Namespace)
+        !matches!(change, Change::Other(kind, _) if kind != Kind::Namespace)
     }
 
     /// A pod that comes helps those that need it; one that goes, those that it was refused by, or that it refused.
@@ -92,7 +92,7 @@ impl Plugin for InterPodAffinity {
                 mean(pod, other) || mean(other, pod)
             }
             Change::Node(node) => self.filter(case).look(node).is_ok(),
-            Change::NodeGone(_) | Change::Other(_) => true,
+            Change::NodeGone(_) | Change::Other(..) => true,
         }
     }
 }
@@ -402,6 +402,28 @@ mod tests {
     }
 
     #[test]
+    fn wishes_of_others_may_be_ignored_but_not_for_a_pod_that_has_some_itself() {
+        let mut cluster = cluster();
+        place(&mut cluster, &with("db", &[]), "a1");
+        place(&mut cluster, &with("fan", &[bond(Demand::Prefer(8), "app=web", "host")]), "a2");
+        let mut profile = Profile::default();
+        for (ignored, bonds, want) in [
+            (false, vec![], Some([0, 8])),
+            (true, vec![], None),
+            (true, vec![bond(Demand::Need, "app=db", "host")], None),
+            (true, vec![bond(Demand::Refuse, "app=db", "host")], None),
+            (true, vec![bond(Demand::Prefer(5), "app=db", "host")], Some([5, 8])),
+            (true, vec![bond(Demand::Prefer(-5), "app=db", "host")], Some([-5, 8])),
+        ] {
+            profile.args.inter_pod_affinity.ignore_preferred_terms_of_existing_pods = ignored;
+            let web = with("web", &bonds);
+            let score = PLUGIN.score(Case { pod: &web, cluster: &cluster, profile: &profile }, &[0]);
+            let raw = score.map(|score| [0, 1].map(|row| (score.look)(cluster.nodes.node(row))));
+            assert_eq!(raw, want, "{ignored} {bonds:?}");
+        }
+    }
+
+    #[test]
     fn what_is_kept_ready_changes_no_answer() {
         let mut cluster = cluster();
         let web = with("web", &[bond(Demand::Need, "app=db", "zone"), bond(Demand::Refuse, "app=web", "host"), bond(Demand::Prefer(3), "app", "host")]);
@@ -437,7 +459,7 @@ mod tests {
         ] {
             assert_eq!(PLUGIN.helped_by(Case::new(pod, &cluster), change), want);
         }
-        assert!(PLUGIN.minds(Change::Other(Kind::Namespace)) && !PLUGIN.minds(Change::Other(Kind::Service)));
+        assert!(PLUGIN.minds(Change::Other(Kind::Namespace, None)) && !PLUGIN.minds(Change::Other(Kind::Service, None)));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! NodeResourcesFit: the requests of a node's pods stay within what it can allocate; the emptier the node, the better.
 
+use std::sync::Arc;
+
 use mini_api::quantity::{Format, Quantity};
 
 use crate::{
     amounts::Amounts,
     framework::{Case, Change, Filter, Plugin, Reason, Refusal, Score},
+    pod::PodInfo,
     profile::FitArgs,
     snapshot::NodeRef,
     utilization::{self, Counted},
@@ -21,7 +24,7 @@ impl Plugin for NodeResourcesFit {
 
     fn filter<'c>(&self, case: Case<'c>) -> Filter<'c> {
         let (wanted, args) = (&case.pod.wants.amounts, &case.profile.args.fit);
-        Filter::each_row(move |node| fits(wanted, args, node))
+        Filter::each_row(move |node| fits(wanted, args, node.requested(), &node.info().allocatable))
     }
 
     fn remedy(&self, case: Case<'_>, node: NodeRef<'_>) -> Option<String> {
@@ -63,12 +66,28 @@ impl Plugin for NodeResourcesFit {
     fn minds(&self, change: Change<'_>) -> bool {
         matches!(change, Change::Node(_) | Change::PodGone(..))
     }
+
+    /// There is room now; or there would be, if those left that may be made to. Those that are leaving already will be a change of their own.
+    fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
+        let (Change::Node(node) | Change::PodGone(node, _)) = change else { return true };
+        let (wants, args, there) = (&case.pod.wants, &case.profile.args.fit, &node.info().allocatable);
+        if fits(&wants.amounts, args, node.requested(), there).is_ok() {
+            return true;
+        }
+        let may_be_made_to_leave = |other: &&Arc<PodInfo>| other.wants.priority < wants.priority && !other.terminating;
+        let mut lesser = node.pods().iter().filter(may_be_made_to_leave).peekable();
+        if lesser.peek().is_none() || wants.never_preempts || !case.profile.preempts {
+            return false;
+        }
+        let mut left = node.requested().clone();
+        lesser.for_each(|other| left.subtract(&other.wants.amounts));
+        fits(&wants.amounts, args, &left, there).is_ok()
+    }
 }
 
-/// Whether a node has room for a pod.
-fn fits(wanted: &Amounts, args: &FitArgs, node: NodeRef<'_>) -> Result<(), Refusal> {
+/// Whether there is room for a pod, where so much is taken of what is there.
+fn fits(wanted: &Amounts, args: &FitArgs, taken: &Amounts, there: &Amounts) -> Result<(), Refusal> {
     let mut refusal = Refusal { reasons: Vec::new(), resolvable: true };
-    let (taken, there) = (node.requested(), &node.info().allocatable);
         if taken.pods + wanted.pods > there.pods {
             refusal.reasons.push("Too many pods".into());
         }
@@ -104,7 +123,6 @@ mod tests {
     use crate::{
         amounts::Load,
         framework::testing::{cluster, node, pod, refusal, score},
-        pod::PodInfo,
         profile::{PluginArgs, Profile},
     };
 
@@ -129,7 +147,8 @@ mod tests {
         ] {
             let pod = wanting("p", cpu, memory);
             assert_eq!(refusal(PLUGIN, &pod, &busy), want);
-            let refused = fits(&pod.wants.amounts, &FitArgs::default(), busy.nodes.node(0)).err();
+            let node = busy.nodes.node(0);
+            let refused = fits(&pod.wants.amounts, &FitArgs::default(), node.requested(), &node.info().allocatable).err();
             assert!(refused.is_none_or(|refusal| refusal.resolvable == resolvable), "{cpu} {memory}");
         }
     }
@@ -178,5 +197,33 @@ mod tests {
             let case = Case::new(&waiting, &cluster);
             assert_eq!(PLUGIN.helped_by(case, Change::PodGone(cluster.nodes.node(0), &pod)), want);
         }
+    }
+    #[test]
+    fn a_pod_that_goes_helps_too_where_it_stood_between_the_pod_and_those_that_must_yield() {
+        let ranked = |name: &str, cpu, priority| {
+            let mut pod = wanting(name, cpu, 0);
+            pod.wants.priority = priority;
+            pod
+        };
+        let never = |mut pod: PodInfo| {
+            pod.wants.never_preempts = true;
+            pod
+        };
+        let leaving = |pod: PodInfo| PodInfo { terminating: true, ..pod };
+        for (waiting, lesser, want) in [
+            (ranked("p", 3000, 9), ranked("l", 2000, 1), true),
+            (ranked("p", 3000, 1), ranked("l", 2000, 1), false),
+            (ranked("p", 5000, 9), ranked("l", 2000, 1), false),
+            (never(ranked("p", 3000, 9)), ranked("l", 2000, 1), false),
+            (ranked("p", 3000, 9), leaving(ranked("l", 2000, 1)), false),
+        ] {
+            let mut cluster = cluster(node("n"), [ranked("e", 2000, 9), lesser]);
+            let gone = cluster.nodes.remove_pod(&"e".into()).unwrap().pod;
+            assert_eq!(PLUGIN.helped_by(Case::new(&waiting, &cluster), Change::PodGone(cluster.nodes.node(0), &gone)), want, "{waiting:?}");
+        }
+        let meek = Profile { preempts: false, ..Profile::default() };
+        let (cluster, waiting) = (cluster(node("n"), [ranked("l", 2000, 1)]), ranked("p", 3000, 9));
+        let case = Case { profile: &meek, ..Case::new(&waiting, &cluster) };
+        assert!(!PLUGIN.helped_by(case, Change::Node(cluster.nodes.node(0))));
     }
 }

@@ -50,7 +50,10 @@ mod tests {
     use k8s_openapi::api::core::v1::{Taint, Toleration};
 
     use super::*;
-    use crate::framework::testing::{cluster, node, pod, refusal, score};
+    use crate::framework::{
+        Change,
+        testing::{cluster, node, pod, refusal, score},
+    };
 
     fn taint(key: &str, effect: &str) -> Taint {
         Taint { key: key.into(), effect: effect.into(), ..Taint::default() }
@@ -73,6 +76,26 @@ mod tests {
             node.taints = taints;
             let cluster = cluster(node, []);
             assert_eq!((refusal(PLUGIN, &pod, &cluster).as_str(), score(PLUGIN, &pod, &cluster)), (want, Some(soft)));
+        }
+    }
+
+    #[test]
+    fn a_node_helps_once_no_taint_of_it_repels() {
+        let mut waiting = pod("p");
+        waiting.wants.tolerations = vec![Toleration { key: Some("a".into()), operator: Some("Exists".into()), ..Toleration::default() }];
+        for (taints, want) in [
+            (vec![], true),
+            (vec![taint("a", NO_EXECUTE)], true),
+            (vec![taint("b", PREFER_NO_SCHEDULE)], true),
+            (vec![taint("b", NO_SCHEDULE)], false),
+            (vec![taint("b", NO_EXECUTE)], false),
+        ] {
+            let mut node = node("n");
+            node.taints = taints;
+            let cluster = cluster(node, []);
+            let change = Change::Node(cluster.nodes.node(0));
+            assert!(PLUGIN.minds(change));
+            assert_eq!(PLUGIN.helped_by(Case::new(&waiting, &cluster), change), want, "{:?}", cluster.nodes.node(0).info().taints);
         }
     }
 }

@@ -62,7 +62,7 @@ impl Plugin for PodTopologySpread {
     }
 
     fn minds(&self, change: Change<'_>) -> bool {
-        !matches!(change, Change::Other(_))
+        !matches!(change, Change::Other(..))
     }
 
     /// A pod that counts makes domains fuller or emptier wherever it is; and so may a node that is part of domains.
@@ -73,7 +73,7 @@ impl Plugin for PodTopologySpread {
             Change::PodHere(_, other) | Change::PodGone(_, other) => constraints.any(|constraint| constraint.selection.contains(other)),
             Change::Node(node) => constraints.all(|constraint| node.info().labels.contains_key(&constraint.topology_key)),
             Change::NodeGone(node) => constraints.all(|constraint| node.labels.contains_key(&constraint.topology_key)),
-            Change::Other(_) => false,
+            Change::Other(..) => false,
         }
     }
 }
@@ -409,6 +409,29 @@ mod tests {
         let zones = cluster(&[("a1", 3), ("a2", 1), ("b1", 1), ("-", 0)]);
         assert_eq!(scores(&zones, &pod), Some(vec![100_000 / 6, 100_000 / 6, 100_000, 0]));
         assert_eq!(scores(&cluster(&[("a1", 0), ("b1", 0)]), &pod), Some(vec![100_000, 100_000]));
+    }
+
+    #[test]
+    fn soft_constraints_do_not_count_pods_on_nodes_that_the_pod_cannot_have() {
+        let mut nodes = cluster(&[("a1", 3), ("a2", 0), ("b1", 1)]);
+        for row in 0..3 {
+            let mut node = nodes.nodes.node(row).info().clone();
+            if row == 0 {
+                node.taints.push(Taint { key: "k".into(), effect: NO_SCHEDULE.into(), ..Taint::default() });
+            } else {
+                node.labels.insert("disk".into(), "ssd".into());
+            }
+            nodes.nodes.apply_node(node);
+        }
+        // Both zones weigh ln(4) = 1.386: scores 3 · 1.386 = 4 or nothing, and 1 · 1.386 = 1.
+        let (counted, not_counted) = (vec![25_000, 25_000, 100_000], vec![100_000, 100_000, 0]);
+        for (honors_affinity, honors_taints, want) in
+            [(false, false, &counted), (true, false, &not_counted), (false, true, &not_counted), (true, true, &not_counted)]
+        {
+            let mut pod = web(&[Constraint { honors_affinity, honors_taints, ..constraint(ZONE, 1, false) }]);
+            pod.wants.selector = [("disk".to_owned(), "ssd".to_owned())].into();
+            assert_eq!(scores(&nodes, &pod).as_ref(), Some(want), "{honors_affinity} {honors_taints}");
+        }
     }
 
     #[test]

@@ -42,7 +42,10 @@ mod tests {
     use k8s_openapi::api::core::v1::Toleration;
 
     use super::*;
-    use crate::framework::testing::{cluster, node, pod, refusal};
+    use crate::framework::{
+        Change,
+        testing::{cluster, node, pod, refusal},
+    };
 
     #[test]
     fn cordoned_nodes_are_refused_unless_tolerated() {
@@ -55,6 +58,19 @@ mod tests {
             let mut node = node("n");
             node.unschedulable = unschedulable;
             assert_eq!(refusal(PLUGIN, &pod, &cluster(node, [])), want);
+        }
+    }
+
+    #[test]
+    fn a_node_helps_once_it_is_not_cordoned() {
+        let waiting = pod("p");
+        for (unschedulable, want) in [(false, true), (true, false)] {
+            let mut node = node("n");
+            node.unschedulable = unschedulable;
+            let cluster = cluster(node, []);
+            let change = Change::Node(cluster.nodes.node(0));
+            assert!(PLUGIN.minds(change));
+            assert_eq!(PLUGIN.helped_by(Case::new(&waiting, &cluster), change), want, "{unschedulable}");
         }
     }
 }

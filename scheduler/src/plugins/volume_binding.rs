@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) const PLUGIN: &dyn Plugin = &VolumeBinding;
 
-const CONFLICT: &str = "node(s) had volume node affinity conflict";
+const CONFLICT: &str = "node(s) didn't match PersistentVolume's node affinity";
 const NO_VOLUMES: &str = "node(s) didn't find available persistent volumes to bind";
 const NO_ROOM: &str = "node(s) did not have enough free storage";
 const GONE: &str = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)";
@@ -57,18 +57,28 @@ impl Plugin for VolumeBinding {
     }
 
     fn minds(&self, change: Change<'_>) -> bool {
-        matches!(change, Change::Node(_) | Change::Other(Kind::Storage))
+        use Kind::{CSIDriver, CSIStorageCapacity, PersistentVolume, PersistentVolumeClaim, StorageClass};
+        matches!(
+            change,
+            Change::Node(_) | Change::Other(PersistentVolumeClaim | PersistentVolume | StorageClass | CSIDriver | CSIStorageCapacity, _)
+        )
     }
 
+    /// Of its claims and their classes a pod has to be told even what does not help, such as that its claim is there and not bound.
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
-        match (self.filter(case), change) {
-            // It may have to be told something else now, such as that its claim is there and not bound.
-            (Filter::All(_), Change::Other(_)) => true,
-            (Filter::All(_), _) => false,
-            (filter, Change::Node(node)) => filter.look(node).is_ok(),
+        match change {
+            Change::Node(node) => self.filter(case).look(node).is_ok(),
+            Change::Other(Kind::PersistentVolumeClaim, Some(claim)) => case.pod.uses_claim(claim),
+            Change::Other(Kind::StorageClass, Some((_, class))) => is_of_class(case, class),
             _ => true,
         }
     }
+}
+
+/// Whether a claim of the pod is of this class.
+fn is_of_class(Case { pod, cluster, .. }: Case<'_>, class: &str) -> bool {
+    let claims = pod.wants.claims.iter().filter_map(|claim| cluster.storage.claims.get(&pod.namespace, &claim.name));
+    claims.into_iter().any(|claim| volume::claim_class(&claim.0) == class)
 }
 
 #[cfg(test)]
@@ -161,5 +171,34 @@ mod tests {
         assert_eq!(refusal(PLUGIN, &pod, &cluster), "");
         cluster.storage.drivers.apply(Event::Apply(DriverInfo { name: "p".to_owned(), tells_room: true }));
         assert_eq!(refusal(PLUGIN, &pod, &cluster), NO_ROOM);
+    }
+
+    #[test]
+    fn changes_that_help() {
+        let mut cluster: Cluster = cluster(node("n"), []);
+        cluster.storage.claims.apply(Event::Apply(claim("v", "c")));
+        cluster.storage.volumes.apply(Event::Apply(volume("n", "c")));
+        let mut pod = pod("p");
+        pod.wants.claims = vec![PodClaim { name: "x".to_owned(), ephemeral: false }];
+        for (kind, namespace, name, want) in [
+            (Kind::PersistentVolumeClaim, "default", "x", true),
+            (Kind::PersistentVolumeClaim, "default", "y", false),
+            (Kind::PersistentVolumeClaim, "elsewhere", "x", false),
+            (Kind::StorageClass, "", "c", true),
+            (Kind::StorageClass, "", "d", false),
+            (Kind::PersistentVolume, "", "v", true),
+            (Kind::CSIDriver, "", "p", true),
+            (Kind::CSIStorageCapacity, "default", "r", true),
+        ] {
+            let (key, case) = ((namespace.to_owned(), name.to_owned()), Case::new(&pod, &cluster));
+            assert_eq!(PLUGIN.helped_by(case, Change::Other(kind, Some(&key))), want, "{kind:?} {namespace}/{name}");
+            assert!(PLUGIN.minds(Change::Other(kind, None)) && PLUGIN.helped_by(case, Change::Other(kind, None)), "{kind:?}");
+        }
+        for (hostname, want) in [("n", true), ("other", false)] {
+            let mut one = node("n");
+            one.labels = [("kubernetes.io/hostname".to_owned(), hostname.to_owned())].into();
+            cluster.nodes.apply_node(one);
+            assert_eq!(PLUGIN.helped_by(Case::new(&pod, &cluster), Change::Node(cluster.nodes.node(0))), want, "{hostname}");
+        }
     }
 }

@@ -63,13 +63,17 @@ impl Plugin for NodeVolumeLimits {
     }
 
     fn minds(&self, change: Change<'_>) -> bool {
-        matches!(change, Change::Node(_) | Change::PodGone(..) | Change::Other(Kind::Storage))
+        matches!(change, Change::Node(_) | Change::PodGone(..) | Change::Other(Kind::PersistentVolumeClaim | Kind::PersistentVolume | Kind::CSINode, _))
     }
 
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
         match change {
             Change::PodGone(_, gone) => !gone.wants.claims.is_empty(),
             Change::Node(node) => self.filter(case).look(node).is_ok(),
+            Change::Other(Kind::PersistentVolumeClaim, Some(claim)) => case.pod.uses_claim(claim),
+            Change::Other(Kind::CSINode, Some((_, name))) => {
+                case.cluster.nodes.named(name).is_some_and(|node| self.filter(case).look(node).is_ok())
+            }
             _ => true,
         }
     }
@@ -83,7 +87,7 @@ mod tests {
     use super::*;
     use crate::{
         framework::testing::{cluster, node, pod, refusal},
-        storage::{LimitsView, PodClaim, Stored},
+        storage::{LimitsInfo, LimitsView, PodClaim, Stored},
     };
 
     #[test]
@@ -127,6 +131,41 @@ mod tests {
             let limits: LimitsView = serde_json::from_value(json!({"metadata": {"name": "n"}, "spec": {"drivers": driver}})).unwrap();
             storage.limits.apply(Event::Apply(limits.into()));
             assert_eq!(refusal(PLUGIN, &claiming("p", wants), &cluster), wanted, "{most:?} {there:?} {wants:?}");
+        }
+    }
+
+    #[test]
+    fn changes_that_help() {
+        let claiming = |name: &str| {
+            let mut pod = pod(name);
+            pod.wants.claims = vec![PodClaim { name: "x".to_owned(), ephemeral: false }];
+            pod
+        };
+        let (waiting, user, idler) = (claiming("p"), claiming("user"), pod("idler"));
+        let mut cluster = cluster(node("n"), []);
+        let class = json!({"metadata": {"name": "c"}, "provisioner": "d", "volumeBindingMode": "WaitForFirstConsumer"});
+        cluster.storage.classes.apply(Event::Apply(Stored(serde_json::from_value(class).unwrap())));
+        let claim = json!({"metadata": {"name": "x", "namespace": "default"}, "spec": {"storageClassName": "c"}});
+        cluster.storage.claims.apply(Event::Apply(Stored(serde_json::from_value(claim).unwrap())));
+        let key = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
+        let (own, other, elsewhere) = (key("default", "x"), key("default", "y"), key("elsewhere", "x"));
+        let (here, unknown) = (key("", "n"), key("", "gone"));
+        for (most, room) in [(0, false), (1, true)] {
+            cluster.storage.limits.apply(Event::Apply(LimitsInfo { node: "n".to_owned(), most: [("d".to_owned(), most)].into() }));
+            let at = cluster.nodes.node(0);
+            for (change, want) in [
+                (Change::Node(at), room),
+                (Change::Other(Kind::CSINode, Some(&here)), room),
+                (Change::Other(Kind::CSINode, Some(&unknown)), false),
+                (Change::Other(Kind::PersistentVolumeClaim, Some(&own)), true),
+                (Change::Other(Kind::PersistentVolumeClaim, Some(&other)), false),
+                (Change::Other(Kind::PersistentVolumeClaim, Some(&elsewhere)), false),
+                (Change::PodGone(at, &user), true),
+                (Change::PodGone(at, &idler), false),
+            ] {
+                assert!(PLUGIN.minds(change), "{change}");
+                assert_eq!(PLUGIN.helped_by(Case::new(&waiting, &cluster), change), want, "{most} {change}");
+            }
         }
     }
 }

@@ -19,11 +19,6 @@ fn compete(pod: &PodInfo, other: &PodInfo) -> bool {
     other.wants.disks.iter().any(|disk| pod.wants.disks.iter().any(|mine| mine.conflicts(disk)))
 }
 
-/// Whether a pod uses the claim of this name.
-fn uses(pod: &PodInfo, namespace: &str, claim: &str) -> bool {
-    pod.namespace == namespace && pod.wants.claims.iter().any(|used| used.name == claim)
-}
-
 impl Plugin for VolumeRestrictions {
     fn name(&self) -> &'static str {
         "VolumeRestrictions"
@@ -38,7 +33,7 @@ impl Plugin for VolumeRestrictions {
         };
         let mine: Vec<&str> = pod.wants.claims.iter().map(|claim| claim.name.as_str()).filter(|name| for_one(name)).collect();
         let others = || (0..cluster.nodes.len()).flat_map(|row| cluster.nodes.node(row).pods());
-        let is_used = !mine.is_empty() && others().any(|other| mine.iter().any(|claim| uses(other, &pod.namespace, claim)));
+        let is_used = !mine.is_empty() && others().any(|other| mine.iter().any(|claim| other.uses(&pod.namespace, claim)));
         if !is_used && pod.wants.disks.is_empty() {
             return Filter::Nothing;
         }
@@ -51,15 +46,16 @@ impl Plugin for VolumeRestrictions {
     }
 
     fn minds(&self, change: Change<'_>) -> bool {
-        matches!(change, Change::Node(_) | Change::PodGone(..) | Change::Other(Kind::Storage))
+        matches!(change, Change::Node(_) | Change::PodGone(..) | Change::Other(Kind::PersistentVolumeClaim, _))
     }
 
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
         match change {
             Change::PodGone(_, gone) => {
-                compete(case.pod, gone) || case.pod.wants.claims.iter().any(|claim| uses(gone, &case.pod.namespace, &claim.name))
+                compete(case.pod, gone) || case.pod.wants.claims.iter().any(|claim| gone.uses(&case.pod.namespace, &claim.name))
             }
             Change::Node(node) => self.filter(case).look(node).is_ok(),
+            Change::Other(_, Some(claim)) => case.pod.uses_claim(claim),
             _ => true,
         }
     }
@@ -112,5 +108,41 @@ mod tests {
         let (waiting, gone) = (disk("p", false), disk("other", false));
         let helped = |gone: &PodInfo| PLUGIN.helped_by(Case::new(&waiting, &busy), Change::PodGone(busy.nodes.node(0), gone));
         assert!(helped(&gone) && !helped(&pod("another")));
+    }
+
+    #[test]
+    fn changes_that_help() {
+        let claiming = |name: &str, claim: &str| {
+            let mut pod = pod(name);
+            pod.wants.claims = vec![PodClaim { name: claim.to_owned(), ephemeral: false }];
+            pod
+        };
+        let disk = |name: &str| {
+            let mut pod = pod(name);
+            pod.wants.disks = [Disk::BlockStore { volume: "d".to_owned() }].into();
+            pod
+        };
+        let (waiting, user, other_user) = (claiming("p", "x"), claiming("a", "x"), claiming("b", "y"));
+        let stranger = PodInfo { namespace: "elsewhere".to_owned(), ..claiming("c", "x") };
+        let (free, busy) = (cluster(node("n"), []), cluster(node("n"), [disk("a")]));
+        let at = free.nodes.node(0);
+        let key = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
+        let (own, other, elsewhere) = (key("default", "x"), key("default", "y"), key("elsewhere", "x"));
+        for (change, want) in [
+            (Change::PodGone(at, &user), true),
+            (Change::PodGone(at, &other_user), false),
+            (Change::PodGone(at, &stranger), false),
+            (Change::Other(Kind::PersistentVolumeClaim, Some(&own)), true),
+            (Change::Other(Kind::PersistentVolumeClaim, Some(&other)), false),
+            (Change::Other(Kind::PersistentVolumeClaim, Some(&elsewhere)), false),
+            (Change::Other(Kind::PersistentVolumeClaim, None), true),
+        ] {
+            assert!(PLUGIN.minds(change), "{change}");
+            assert_eq!(PLUGIN.helped_by(Case::new(&waiting, &free), change), want, "{change}");
+        }
+        for (cluster, want) in [(&free, true), (&busy, false)] {
+            let change = Change::Node(cluster.nodes.node(0));
+            assert_eq!(PLUGIN.helped_by(Case::new(&disk("p"), cluster), change), want);
+        }
     }
 }

@@ -51,7 +51,15 @@ impl Plugin for VolumeZone {
     }
 
     fn minds(&self, change: Change<'_>) -> bool {
-        matches!(change, Change::Node(_) | Change::Other(Kind::Storage))
+        matches!(change, Change::Node(_) | Change::Other(Kind::PersistentVolumeClaim | Kind::PersistentVolume, _))
+    }
+
+    fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
+        match change {
+            Change::Node(node) => self.filter(case).look(node).is_ok(),
+            Change::Other(Kind::PersistentVolumeClaim, Some(claim)) => case.pod.uses_claim(claim),
+            _ => true,
+        }
     }
 }
 
@@ -69,6 +77,7 @@ mod tests {
     #[test]
     fn a_volume_stays_in_its_zone() {
         let (zone, old) = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone");
+        let (region, old_region) = ("topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region");
         let refused = "node(s) had no available volume zone";
         for (of_volume, of_node, wanted) in [
             ((zone, "a"), (zone, "a"), ""),
@@ -76,7 +85,12 @@ mod tests {
             ((zone, "a__b"), (zone, "b"), ""),
             ((old, "a"), (zone, "b"), refused),
             ((zone, "a"), ("disk", "ssd"), ""),
-            ((zone, "a"), ("topology.kubernetes.io/region", "r"), refused),
+            ((zone, "a"), (region, "r"), refused),
+            ((region, "r"), (region, "r"), ""),
+            ((region, "r"), (region, "s"), refused),
+            ((region, "r"), (zone, "r"), refused),
+            ((old_region, "r"), (region, "r"), ""),
+            ((old_region, "r"), (region, "s"), refused),
         ] {
             let mut one = node("n");
             one.labels = [(of_node.0.to_owned(), of_node.1.to_owned())].into();
@@ -88,6 +102,29 @@ mod tests {
             let mut pod = pod("p");
             pod.wants.claims = vec![PodClaim { name: "x".to_owned(), ephemeral: false }];
             assert_eq!(refusal(PLUGIN, &pod, &cluster), wanted, "{of_volume:?} {of_node:?}");
+        }
+    }
+
+    #[test]
+    fn changes_that_help() {
+        let mut cluster = cluster(node("n"), []);
+        let claim = json!({"metadata": {"name": "x", "namespace": "default"}, "spec": {"volumeName": "v"}});
+        cluster.storage.claims.apply(Event::Apply(Stored(serde_json::from_value(claim).unwrap())));
+        let volume = json!({"metadata": {"name": "v", "labels": {"topology.kubernetes.io/zone": "a"}}});
+        cluster.storage.volumes.apply(Event::Apply(Stored(serde_json::from_value(volume).unwrap())));
+        let mut pod = pod("p");
+        pod.wants.claims = vec![PodClaim { name: "x".to_owned(), ephemeral: false }];
+        for (namespace, name, want) in [("default", "x", true), ("default", "y", false), ("elsewhere", "x", false)] {
+            let key = (namespace.to_owned(), name.to_owned());
+            let change = Change::Other(Kind::PersistentVolumeClaim, Some(&key));
+            assert!(PLUGIN.minds(change), "{change}");
+            assert_eq!(PLUGIN.helped_by(Case::new(&pod, &cluster), change), want, "{change}");
+        }
+        for (zone, want) in [("a", true), ("b", false)] {
+            let mut one = node("n");
+            one.labels = [("topology.kubernetes.io/zone".to_owned(), zone.to_owned())].into();
+            cluster.nodes.apply_node(one);
+            assert_eq!(PLUGIN.helped_by(Case::new(&pod, &cluster), Change::Node(cluster.nodes.node(0))), want, "{zone}");
         }
     }
 }

@@ -120,7 +120,7 @@ fn waiting(mut told: Explanation, past: Past, place: &Place, now: Moment) -> Exp
     told.basis = Basis::Live;
     let (state, next) = match place {
         Place::Active(_) => (State::Active, None),
-        Place::Backoff(due) => (State::Backoff, Some(*due)),
+        Place::Backoff(due) | Place::Penalty(due) => (State::Backoff, Some(*due)),
         Place::Unschedulable(due) => (State::Unschedulable, Some(*due)),
         Place::Gated => (State::Gated, None),
     };

@@ -341,4 +341,24 @@ mod tests {
             json!({"matchExpressions": [{"key": "hash", "operator": "In", "values": ["1"]}]})
         );
     }
+
+    #[test]
+    fn label_keys_of_affinity_become_requirements() {
+        let term = json!({
+            "topologyKey": "z", "labelSelector": {"matchLabels": {"app": "a"}},
+            "matchLabelKeys": ["hash", "lacking"], "mismatchLabelKeys": ["tenant", "absent"],
+        });
+        let terms = json!({REQUIRED: [term], PREFERRED: [{"weight": 1, "podAffinityTerm": term}]});
+        let mut spec: PodSpec =
+            serde_json::from_value(json!({"containers": [], "affinity": {"podAffinity": terms, "podAntiAffinity": terms}})).unwrap();
+        let labels = BTreeMap::from([("hash".to_owned(), "1".to_owned()), ("tenant".to_owned(), "t".to_owned())]);
+        expand_label_keys(&mut spec, Some(&labels));
+        let affinity = serde_json::to_value(&spec.affinity).unwrap();
+        let want = json!({"matchLabels": {"app": "a"}, "matchExpressions": [
+            {"key": "hash", "operator": "In", "values": ["1"]}, {"key": "tenant", "operator": "NotIn", "values": ["t"]}]});
+        for kind in ["podAffinity", "podAntiAffinity"] {
+            assert_eq!(affinity[kind][REQUIRED][0]["labelSelector"], want, "{kind}");
+            assert_eq!(affinity[kind][PREFERRED][0]["podAffinityTerm"]["labelSelector"], want, "{kind}");
+        }
+    }
 }
