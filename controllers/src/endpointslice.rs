@@ -21,8 +21,10 @@ use crate::{
     writes::{Result, Writes},
 };
 
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
-const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
+/// The label by which a slice says whose endpoints it holds.
+pub(crate) const SERVICE_NAME: &str = "kubernetes.io/service-name";
+/// The label by which a slice says who writes it: everyone leaves alone what others write.
+pub(crate) const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
 const ZONE: &str = "topology.kubernetes.io/zone";
 /// The index of slices by `namespace/service`, those of this controller only.
@@ -46,8 +48,9 @@ impl Controller for Reconciler {
         let all = services.clone();
         let pods = setup.watch(move |change: &Change<Pod>| services::concerned(change, &all));
         let nodes = setup.read::<Node>();
-        let slices = setup.watch(|change: &Change<EndpointSlice>| change.sides().filter_map(|slice| service_of(slice)).collect::<Vec<_>>());
-        slices.index(BY_SERVICE, |slice| service_of(slice).iter().map(Key::to_string).collect());
+        let slices =
+            setup.watch(|change: &Change<EndpointSlice>| change.sides().filter_map(|slice| service_of(slice, MANAGER)).collect::<Vec<_>>());
+        slices.index(BY_SERVICE, |slice| service_of(slice, MANAGER).iter().map(Key::to_string).collect());
         let limit = setup.config().max_endpoints_per_slice.get();
         Self { services, pods, nodes, slices, limit }
     }
@@ -60,40 +63,47 @@ impl Controller for Reconciler {
         let zone = |node: &str| self.nodes.get(&Key::cluster(node))?.metadata.labels.as_ref()?.get(ZONE).cloned();
         let existing = self.slices.indexed(BY_SERVICE, &key.to_string());
         let plan = plan(&service, &pods, zone, &existing, self.limit);
-        for slice in &plan.create {
+        plan.carry_out(writes).await
+    }
+}
+
+/// The Service whose slice this is, if this manager made it.
+pub(crate) fn service_of(slice: &EndpointSlice, manager: &str) -> Option<Key> {
+    let labels = slice.metadata.labels.as_ref()?;
+    let namespace = slice.metadata.namespace.as_deref()?;
+    labels.get(MANAGED_BY).filter(|made_by| *made_by == manager)?;
+    labels.get(SERVICE_NAME).map(|service| Key::new(namespace, service))
+}
+
+/// The writes that make the slices right.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) create: Vec<EndpointSlice>,
+    pub(crate) update: Vec<(Arc<EndpointSlice>, EndpointSlice)>,
+    pub(crate) delete: Vec<Arc<EndpointSlice>>,
+}
+
+impl Plan {
+    /// Writes it, as far as anything can be created: a namespace that is being deleted takes its slices with it.
+    pub(crate) async fn carry_out(&self, writes: &Writes) -> Result<Next> {
+        for slice in &self.create {
             match writes.create(slice).await {
                 Err(error) if error.is_namespace_terminating() => return Ok(Next::Changed),
                 result => result?,
             };
         }
-        for (old, new) in &plan.update {
+        for (old, new) in &self.update {
             writes.update(&**old, new).await?;
         }
-        for slice in &plan.delete {
+        for slice in &self.delete {
             writes.delete(&**slice, DeleteParams::default()).await?;
         }
         Ok(Next::Changed)
     }
 }
 
-/// The Service whose slice this is, if this controller made it.
-fn service_of(slice: &EndpointSlice) -> Option<Key> {
-    let labels = slice.metadata.labels.as_ref()?;
-    let namespace = slice.metadata.namespace.as_deref()?;
-    labels.get(MANAGED_BY).filter(|manager| *manager == MANAGER)?;
-    labels.get(SERVICE_NAME).map(|service| Key::new(namespace, service))
-}
-
-/// The writes that make the slices right.
-#[derive(Debug, Default)]
-struct Plan {
-    create: Vec<EndpointSlice>,
-    update: Vec<(Arc<EndpointSlice>, EndpointSlice)>,
-    delete: Vec<Arc<EndpointSlice>>,
-}
-
 /// What makes two endpoints fit in one slice: all their ports.
-type Ports = Vec<Port>;
+pub(crate) type Ports = Vec<Port>;
 
 /// Decides from the Service, its pods and the slices there are.
 fn plan(
@@ -242,7 +252,8 @@ fn identity(endpoint: &Endpoint) -> (Option<String>, Vec<String>) {
     (endpoint.target_ref.as_ref().and_then(|target| target.uid.clone()), endpoint.addresses.clone())
 }
 
-fn ports_of(slice: &EndpointSlice) -> Ports {
+/// The ports of a slice, in order.
+pub(crate) fn ports_of(slice: &EndpointSlice) -> Ports {
     let port = |port: &EndpointPort| Port {
         name: port.name.clone().unwrap_or_default(),
         number: port.port.unwrap_or(0),
@@ -254,7 +265,8 @@ fn ports_of(slice: &EndpointSlice) -> Ports {
     ports
 }
 
-fn port(port: &Port) -> EndpointPort {
+/// A port as slices say it.
+pub(crate) fn port(port: &Port) -> EndpointPort {
     EndpointPort {
         name: Some(port.name.clone()),
         protocol: Some(port.protocol.clone()),

@@ -63,6 +63,7 @@ controllers! {
     pod_gc,
     disruption,
     endpointslice,
+    endpointslicemirroring,
     endpoints,
     service_lb,
     ingress,

@@ -1,12 +1,16 @@
-//! Load balancers of Services: addresses of a pool, none twice, also after a restart; who asks too late waits.
+//! What Services are given from outside: load balancers (addresses of a pool, none twice, also after a restart; who asks too late waits),
+//! and endpoints that someone wrote by hand.
 
 use std::path::Path;
 
 use mini_cluster::{Cluster, Options};
-use mini_tests::{http::Http, wait_for};
+use mini_tests::{World, http::Http, wait_for};
 use serde_json::{Value, json};
 
 const SERVICES: &str = "/api/v1/namespaces/default/services";
+const ENDPOINTS: &str = "/api/v1/namespaces/default/endpoints";
+/// The slices of the Service whose endpoints are written by hand.
+const MIRRORS: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io/service-name=outside";
 
 /// A cluster with room for two load balancers: API server and controllers.
 async fn cluster(folder: &Path) -> (Cluster, Http) {
@@ -69,4 +73,51 @@ async fn addresses_are_given_once_and_come_back() {
     create(&http, "next", json!({})).await;
     has(&http, "next", "192.0.2.2").await;
     cluster.stop().await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endpoints_written_by_hand_are_mirrored_and_lead_to_their_pod() {
+    let world = World::up(1);
+    let http = Http::new(world.address());
+    world.kubectl(&["run", "web", "--image=nginx"]).success();
+    world.kubectl(&["run", "box", "--image=busybox", "--", "sleep", "3600"]).success();
+    world.kubectl(&["wait", "--for=condition=Ready", "pod/web", "pod/box", "--timeout=60s"]).success();
+    let address = world.kubectl(&["get", "pod", "web", "-o", "jsonpath={.status.podIP}"]).success();
+
+    let service = json!({ "metadata": { "name": "outside" }, "spec": { "ports": [{ "port": 8080, "targetPort": 80 }] } });
+    let made = http.post(SERVICES, &service).await;
+    assert_eq!(made.code, 201, "{}", made.text());
+    let subset = json!({ "addresses": [{ "ip": address }], "ports": [{ "port": 80 }] });
+    let endpoints = json!({ "metadata": { "name": "outside", "labels": { "team": "blue" } }, "subsets": [subset] });
+    let made = http.post(ENDPOINTS, &endpoints).await;
+    assert_eq!(made.code, 201, "{}", made.text());
+
+    let slice = wait_for("the slice that mirrors them", || async {
+        let slices = http.get(MIRRORS).await.json();
+        let only = slices["items"].as_array().filter(|items| items.len() == 1).map(|items| items[0].clone());
+        only.ok_or(slices)
+    })
+    .await;
+    let labels = json!({
+        "team": "blue", "kubernetes.io/service-name": "outside",
+        "endpointslice.kubernetes.io/managed-by": "endpointslicemirroring-controller.k8s.io",
+    });
+    assert_eq!(slice["metadata"]["labels"], labels);
+    let owner = &slice["metadata"]["ownerReferences"][0];
+    assert_eq!((&owner["kind"], &owner["uid"]), (&json!("Endpoints"), &made.json()["metadata"]["uid"]));
+    assert_eq!(slice["endpoints"], json!([{ "addresses": [address], "conditions": { "ready": true } }]));
+    assert_eq!(slice["ports"], json!([{ "name": "", "port": 80, "protocol": "TCP" }]));
+    wait_for("the page of the pod", || async {
+        let page = world.kubectl(&["exec", "box", "--", "wget", "-qO-", "-T", "10", "outside:8080"]).stdout();
+        if page.contains("Welcome to nginx!") { Ok(()) } else { Err(page) }
+    })
+    .await;
+
+    let gone = http.delete(&format!("{ENDPOINTS}/outside")).await;
+    assert_eq!(gone.code, 200, "{}", gone.text());
+    wait_for("the end of the slice", || async {
+        let slices = http.get(MIRRORS).await.json();
+        if slices["items"] == json!([]) { Ok(()) } else { Err(slices) }
+    })
+    .await;
 }
