@@ -9,7 +9,10 @@ use k8s_openapi::{
         core::v1::{Pod, ReplicationController},
         policy::v1::{PodDisruptionBudget, PodDisruptionBudgetStatus},
     },
-    apimachinery::pkg::apis::meta::v1::{Condition, OwnerReference, Time},
+    apimachinery::pkg::{
+        apis::meta::v1::{Condition, LabelSelector, ObjectMeta, OwnerReference, Time},
+        util::intstr::IntOrString,
+    },
 };
 use mini_api::{condition, owner, percent, pod, selector::Selector};
 use mini_daemon::{clock, events, events::Recorder};
@@ -22,6 +25,17 @@ use crate::{
 
 /// How long an eviction that was allowed may take until the pod is being deleted. After that it counts as not having happened.
 const DELETION_PATIENCE: SignedDuration = SignedDuration::from_mins(2);
+
+/// The kinds that make pods but have no number to be asked for: group, kind, and what they are called.
+const WITHOUT_SCALE: [(&str, &str, &str); 4] = [
+    ("apps", "DaemonSet", "daemonsets.apps"),
+    ("batch", "Job", "jobs.batch"),
+    ("batch", "CronJob", "cronjobs.batch"),
+    ("v1", "Node", "nodes"),
+];
+
+/// Which object decides about a number of pods, by UID, and the number; none if there is no such object. Or why it cannot be asked.
+type Scale = std::result::Result<Option<(String, i32)>, String>;
 
 /// Counts.
 pub(crate) struct Reconciler {
@@ -69,6 +83,14 @@ impl Controller for Reconciler {
         let plan = plan(&budget, &pods, |owner, namespace| self.scales.of(owner, namespace), now);
         if let Err(why) = &plan.counted {
             self.recorder.warning(&about, "CalculateExpectedPodCountFailed", format!("Failed to calculate the number of expected pods: {why}"));
+        } else if has_unmanaged(&budget, &pods) {
+            let selector = printed(budget.spec.as_ref().and_then(|spec| spec.selector.as_ref()));
+            let message = format!(
+                "Pods selected by this PodDisruptionBudget (selector: {selector}) were found to be unmanaged. As a result, the status of the PDB \
+                 cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set \
+                 \".spec.minAvailable\" field of the PDB to an integer value."
+            );
+            self.recorder.warning(&about, "UnmanagedPods", message);
         }
         for pod in &plan.not_deleted {
             let message = format!("Pod was expected by PDB {}/{} to be deleted but it wasn't", key.namespace, key.name);
@@ -101,28 +123,62 @@ fn selector(budget: &PodDisruptionBudget) -> Selector {
     selector.and_then(|selector| Selector::from_label_selector(selector).ok()).unwrap_or_else(Selector::nothing)
 }
 
+/// The group of an API version, or the version where the group has no name.
+fn group(api_version: &str) -> &str {
+    api_version.split('/').next().unwrap_or_default()
+}
+
+/// Whether pods are selected that nobody makes again, though the budget is about what their makers want.
+fn has_unmanaged(budget: &PodDisruptionBudget, pods: &[Arc<Pod>]) -> bool {
+    let Some(spec) = &budget.spec else { return false };
+    let asks = spec.max_unavailable.is_some() || matches!(spec.min_available, Some(IntOrString::String(_)));
+    asks && pods.iter().any(|pod| owner::controller_of(&pod.metadata).is_none())
+}
+
+/// A selector as upstream's messages show it.
+fn printed(selector: Option<&LabelSelector>) -> String {
+    let Some(selector) = selector else { return "nil".to_owned() };
+    let labels = selector.match_labels.iter().flatten().map(|(key, value)| format!("{key}: {value},"));
+    let expressions = selector.match_expressions.iter().flatten().map(|one| {
+        let values = one.values.clone().unwrap_or_default().join(" ");
+        format!("LabelSelectorRequirement{{Key:{},Operator:{},Values:[{values}],}},", one.key, one.operator)
+    });
+    let (labels, expressions) = (labels.collect::<Vec<_>>().concat(), expressions.collect::<Vec<_>>().concat());
+    format!("&LabelSelector{{MatchLabels:map[string]string{{{labels}}},MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}")
+}
+
 impl Scales {
-    /// Which object decides about the number of the owner's pods, by UID, and the number. None if the owner is gone or has none.
-    fn of(&self, owner: &OwnerReference, namespace: &str) -> Option<(String, i32)> {
+    /// Who decides about the number of the owner's pods.
+    fn of(&self, owner: &OwnerReference, namespace: &str) -> Scale {
+        let is_it = |(of, kind, _): &&(&str, &str, &str)| (*of, *kind) == (group(&owner.api_version), owner.kind.as_str());
+        match WITHOUT_SCALE.iter().find(is_it) {
+            Some((_, _, resource)) => Err(format!("{resource} does not implement the scale subresource")),
+            None => Ok(self.find(owner, namespace)),
+        }
+    }
+
+    /// The same, of an owner that has a number, if it is there and no namesake.
+    fn find(&self, owner: &OwnerReference, namespace: &str) -> Option<(String, i32)> {
         let key = Key::new(namespace, &owner.name);
-        let group = owner.api_version.split('/').next().unwrap_or_default();
-        let (uid, replicas) = match (group, owner.kind.as_str()) {
+        let is_it = |meta: &ObjectMeta, uid: &str| meta.uid.as_deref() == Some(uid);
+        let (uid, replicas) = match (group(&owner.api_version), owner.kind.as_str()) {
             ("v1", "ReplicationController") => {
-                let found = self.replication_controllers.get(&key)?;
+                let found = self.replication_controllers.get(&key).filter(|found| is_it(&found.metadata, &owner.uid))?;
                 (found.metadata.uid.clone(), found.spec.as_ref()?.replicas)
             }
             ("apps" | "extensions", "ReplicaSet") => {
-                let found = self.replica_sets.get(&key)?;
-                match owner::controller_of(&found.metadata).filter(|above| above.kind == "Deployment") {
-                    Some(above) => {
-                        let found = self.deployments.get(&Key::new(namespace, &above.name))?;
-                        (found.metadata.uid.clone(), found.spec.as_ref()?.replicas)
-                    }
+                let found = self.replica_sets.get(&key).filter(|found| is_it(&found.metadata, &owner.uid))?;
+                let above = owner::controller_of(&found.metadata).filter(|above| above.kind == "Deployment");
+                let above = above.and_then(|above| {
+                    self.deployments.get(&Key::new(namespace, &above.name)).filter(|found| is_it(&found.metadata, &above.uid))
+                });
+                match above {
+                    Some(above) => (above.metadata.uid.clone(), above.spec.as_ref()?.replicas),
                     None => (found.metadata.uid.clone(), found.spec.as_ref()?.replicas),
                 }
             }
             ("apps", "StatefulSet") => {
-                let found = self.stateful_sets.get(&key)?;
+                let found = self.stateful_sets.get(&key).filter(|found| is_it(&found.metadata, &owner.uid))?;
                 (found.metadata.uid.clone(), found.spec.as_ref()?.replicas)
             }
             _ => return None,
@@ -152,12 +208,7 @@ struct Plan {
 }
 
 /// Counts. `scale` finds the wanted number behind an owner.
-fn plan(
-    budget: &PodDisruptionBudget,
-    pods: &[Arc<Pod>],
-    scale: impl Fn(&OwnerReference, &str) -> Option<(String, i32)>,
-    now: Timestamp,
-) -> Plan {
+fn plan(budget: &PodDisruptionBudget, pods: &[Arc<Pod>], scale: impl Fn(&OwnerReference, &str) -> Scale, now: Timestamp) -> Plan {
     let before = budget.status.as_ref().and_then(|status| status.disrupted_pods.as_ref());
     let mut plan = Plan { counted: Err(String::new()), disrupted: BTreeMap::new(), not_deleted: Vec::new(), next: None };
     let mut healthy = 0;
@@ -184,9 +235,8 @@ fn plan(
 fn wanted(
     budget: &PodDisruptionBudget,
     pods: &[Arc<Pod>],
-    scale: impl Fn(&OwnerReference, &str) -> Option<(String, i32)>,
+    scale: impl Fn(&OwnerReference, &str) -> Scale,
 ) -> std::result::Result<(i32, i32), String> {
-    use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
     let spec = budget.spec.clone().unwrap_or_default();
     let scaled = |value: &IntOrString, total| percent::scaled(value, total, true).map_err(|error| error.to_string());
     match (&spec.max_unavailable, &spec.min_available) {
@@ -205,13 +255,13 @@ fn wanted(
 }
 
 /// The sum of what the controllers of the pods want.
-fn expected(pods: &[Arc<Pod>], scale: impl Fn(&OwnerReference, &str) -> Option<(String, i32)>) -> std::result::Result<i32, String> {
+fn expected(pods: &[Arc<Pod>], scale: impl Fn(&OwnerReference, &str) -> Scale) -> std::result::Result<i32, String> {
     let mut wanted = BTreeMap::new();
     for pod in pods {
         let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
         // Pods that nobody makes again do not count.
         let Some(owner) = owner::controller_of(&pod.metadata) else { continue };
-        let (uid, replicas) = scale(owner, namespace)
+        let (uid, replicas) = scale(owner, namespace)?
             .ok_or_else(|| format!("found no controllers for pod {:?}", pod.metadata.name.as_deref().unwrap_or_default()))?;
         wanted.insert(uid, replicas);
     }
@@ -253,9 +303,11 @@ fn status(
 
 #[cfg(test)]
 mod tests {
+    use serde::de::DeserializeOwned;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::cache::{Object, tests::filled};
 
     fn budget(spec: Value, status: Value) -> PodDisruptionBudget {
         serde_json::from_value(json!({ "metadata": { "name": "b", "namespace": "n", "generation": 4 }, "spec": spec, "status": status })).unwrap()
@@ -279,7 +331,7 @@ mod tests {
 
     fn counted(spec: Value, states: &str, replicas: i32) -> (i32, &'static str) {
         let budget = budget(spec, Value::Null);
-        let plan = plan(&budget, &pods(states), |_, _| Some(("d".to_owned(), replicas)), at(0));
+        let plan = plan(&budget, &pods(states), |_, _| Ok(Some(("d".to_owned(), replicas))), at(0));
         let status = status(&budget, plan.counted, plan.disrupted, at(0));
         let reason = status.conditions.as_ref().unwrap()[0].reason.clone();
         let known = ["SufficientPods", "InsufficientPods", "SyncFailed"].into_iter().find(|known| *known == reason).unwrap();
@@ -311,20 +363,95 @@ mod tests {
     #[test]
     fn what_cannot_be_counted_allows_nothing() {
         let budget = budget(json!({ "maxUnavailable": 1 }), json!({ "disruptionsAllowed": 3 }));
-        let plan = plan(&budget, &pods("r"), |_, _| None, at(0));
-        let status = status(&budget, plan.counted, plan.disrupted, at(0));
-        let condition = &status.conditions.as_ref().unwrap()[0];
-        assert_eq!((status.disruptions_allowed, condition.reason.as_str()), (Some(0), "SyncFailed"));
-        assert_eq!(condition.message, "found no controllers for pod \"p0\"");
+        for (scale, message) in [(Ok(None), "found no controllers for pod \"p0\""), (Err("no number"), "no number")] {
+            let plan = plan(&budget, &pods("r"), |_, _| scale.clone().map_err(str::to_owned), at(0));
+            let status = status(&budget, plan.counted, plan.disrupted, at(0));
+            let condition = &status.conditions.as_ref().unwrap()[0];
+            assert_eq!((status.disruptions_allowed, condition.reason.as_str()), (Some(0), "SyncFailed"));
+            assert_eq!(condition.message, message);
+        }
+    }
+
+    #[test]
+    fn who_decides_about_the_number() {
+        fn cache<K: Object + DeserializeOwned>(objects: Vec<Value>) -> Arc<Cache<K>> {
+            filled(objects.into_iter().map(|object| serde_json::from_value(object).unwrap()))
+        }
+        let object = |name: &str, replicas: Value, above: &str| {
+            let owner = json!([{ "apiVersion": "apps/v1", "kind": "Deployment", "name": above, "uid": format!("uid-{above}"), "controller": true }]);
+            let owners = if above.is_empty() { Value::Null } else { owner };
+            let metadata = json!({ "name": name, "namespace": "n", "uid": format!("uid-{name}"), "ownerReferences": owners });
+            json!({ "metadata": metadata, "spec": { "replicas": replicas, "selector": {}, "template": {}, "serviceName": "s" } })
+        };
+        let scales = Scales {
+            deployments: cache(vec![object("d", json!(4), "")]),
+            replica_sets: cache(vec![object("new", json!(3), "d"), object("alone", json!(2), ""), object("left", json!(1), "gone")]),
+            stateful_sets: cache(vec![object("db", Value::Null, "")]),
+            replication_controllers: cache(vec![object("rc", json!(5), "")]),
+        };
+        for (api_version, kind, name, want) in [
+            ("apps/v1", "ReplicaSet", "new", Ok(Some(("uid-d", 4)))),
+            ("extensions/v1beta1", "ReplicaSet", "new", Ok(Some(("uid-d", 4)))),
+            ("apps/v1", "ReplicaSet", "alone", Ok(Some(("uid-alone", 2)))),
+            ("apps/v1", "ReplicaSet", "left", Ok(Some(("uid-left", 1)))),
+            ("apps/v1", "ReplicaSet", "gone", Ok(None)),
+            ("apps/v1", "StatefulSet", "db", Ok(Some(("uid-db", 1)))),
+            ("v1", "ReplicationController", "rc", Ok(Some(("uid-rc", 5)))),
+            ("other/v1", "ReplicaSet", "new", Ok(None)),
+            ("apps/v1", "DaemonSet", "any", Err("daemonsets.apps does not implement the scale subresource")),
+            ("batch/v1", "Job", "any", Err("jobs.batch does not implement the scale subresource")),
+            ("v1", "Node", "any", Err("nodes does not implement the scale subresource")),
+        ] {
+            let owner = |uid: String| OwnerReference {
+                api_version: api_version.to_owned(),
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                uid,
+                ..OwnerReference::default()
+            };
+            let want = want.map(|found| found.map(|(uid, replicas)| (uid.to_owned(), replicas))).map_err(str::to_owned);
+            let of_namesake = want.clone().map(|_| None);
+            assert_eq!(scales.of(&owner(format!("uid-{name}")), "n"), want, "{api_version} {kind} {name}");
+            assert_eq!(scales.of(&owner("another".to_owned()), "n"), of_namesake, "{api_version} {kind} {name}");
+        }
+    }
+
+    #[test]
+    fn pods_that_nobody_makes_are_told_of_where_their_makers_matter() {
+        for (spec, states, want) in [
+            (json!({ "maxUnavailable": 1 }), "ra", true),
+            (json!({ "maxUnavailable": "50%" }), "a", true),
+            (json!({ "minAvailable": "50%" }), "ra", true),
+            (json!({ "minAvailable": 1 }), "ra", false),
+            (json!({ "maxUnavailable": 1 }), "rr", false),
+            (json!({}), "a", false),
+        ] {
+            assert_eq!(has_unmanaged(&budget(spec.clone(), Value::Null), &pods(states)), want, "{spec} of {states}");
+        }
+        for (selector, want) in [
+            (json!({}), "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{},}"),
+            (
+                json!({ "matchLabels": { "app": "web", "tier": "x" } }),
+                "&LabelSelector{MatchLabels:map[string]string{app: web,tier: x,},MatchExpressions:[]LabelSelectorRequirement{},}",
+            ),
+            (
+                json!({ "matchExpressions": [{ "key": "app", "operator": "In", "values": ["a", "b"] }] }),
+                "&LabelSelector{MatchLabels:map[string]string{},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:app,\
+                 Operator:In,Values:[a b],},},}",
+            ),
+        ] {
+            let selector: LabelSelector = serde_json::from_value(selector).unwrap();
+            assert_eq!(printed(Some(&selector)), want);
+        }
     }
 
     #[test]
     fn an_allowed_eviction_counts_until_it_is_overdue() {
         let budget = budget(json!({ "minAvailable": 1 }), json!({ "disruptedPods": { "p0": "1970-01-01T00:00:00Z", "gone": "1970-01-01T00:00:00Z" } }));
-        let soon = plan(&budget, &pods("rr"), |_, _| None, at(60));
+        let soon = plan(&budget, &pods("rr"), |_, _| Ok(None), at(60));
         assert_eq!(soon.counted, Ok(Count { expected: 2, desired: 1, healthy: 1 }));
         assert_eq!((soon.disrupted.keys().map(String::as_str).collect::<Vec<_>>(), soon.next), (vec!["p0"], Some(Duration::from_mins(1))));
-        let late = plan(&budget, &pods("rr"), |_, _| None, at(120));
+        let late = plan(&budget, &pods("rr"), |_, _| Ok(None), at(120));
         assert_eq!(late.counted, Ok(Count { expected: 2, desired: 1, healthy: 2 }));
         assert_eq!((late.disrupted.len(), late.not_deleted.len(), late.next), (0, 1, None));
     }

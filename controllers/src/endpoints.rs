@@ -166,7 +166,7 @@ fn subsets(service: &Service, pods: &[Arc<Pod>]) -> (Vec<EndpointSubset>, bool) 
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+    use k8s_openapi::apimachinery::pkg::{apis::meta::v1::Time, util::intstr::IntOrString};
 
     use super::*;
     use crate::services::tests::{pod, port, service};
@@ -194,6 +194,18 @@ mod tests {
         assert!(is_ours(&new));
         assert_eq!(plan(&web, &pods, Some(&new)), None);
         assert!(plan(&web, &pods[..1], Some(&new)).is_some());
+    }
+
+    #[test]
+    fn who_is_leaving_is_left_out_unless_all_are_published() {
+        let mut leaving = pod("b", "10.0.0.2", true);
+        leaving.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
+        let pods = [pod("a", "10.0.0.1", true), leaving, pod("c", "10.0.0.3", false)].map(Arc::new);
+        for (publish, want) in [(None, "10.0.0.1|10.0.0.3|-80"), (Some(true), "10.0.0.1,10.0.0.2,10.0.0.3||-80")] {
+            let mut web = service(vec![port("", 80, IntOrString::Int(80))]);
+            web.spec.as_mut().unwrap().publish_not_ready_addresses = publish;
+            assert_eq!(summary(&plan(&web, &pods, None).unwrap()), [want], "{publish:?}");
+        }
     }
 
     #[test]

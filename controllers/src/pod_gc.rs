@@ -126,11 +126,18 @@ fn plan(pods: &[Arc<Pod>], nodes: &HashMap<&str, &Node>, lost: &HashSet<String>,
         }
     }
     if threshold > 0 && finished.len() > threshold {
-        finished.sort_by_key(|pod| (pod.metadata.creation_timestamp.clone(), pod.metadata.name.clone()));
+        // The evicted go first: of what ended by itself more can be learned.
+        finished.sort_by_key(|pod| (!is_evicted(pod), pod.metadata.creation_timestamp.clone(), pod.metadata.name.clone()));
         let surplus = finished.len() - threshold;
         removals.extend(finished.into_iter().take(surplus).map(|pod| Removal { pod, why: Why::Finished }));
     }
     removals
+}
+
+/// Whether a kubelet has ended the pod for want of room.
+fn is_evicted(pod: &Pod) -> bool {
+    let reason = pod.status.as_ref().and_then(|status| status.reason.as_deref());
+    pod::phase(pod) == pod::FAILED && reason == Some("Evicted")
 }
 
 fn is_out_of_service(node: &Node) -> bool {
@@ -140,12 +147,7 @@ fn is_out_of_service(node: &Node) -> bool {
 }
 
 async fn remove(pod: &Pod, why: Why, writes: &Writes) -> Result<()> {
-    let message = match why {
-        Why::NodeGone => Some("PodGC: node no longer exists"),
-        Why::OutOfService => Some("PodGC: node is out of service"),
-        Why::Unscheduled | Why::Finished => None,
-    };
-    match writes.update_status(pod, &failed(pod, message)).await {
+    match writes.update_status(pod, &failed(pod, why)).await {
         Err(error) if !error.is_not_found() => return Err(error),
         _ => {}
     }
@@ -153,20 +155,21 @@ async fn remove(pod: &Pod, why: Why, writes: &Writes) -> Result<()> {
     writes.delete(pod, DeleteParams::default().grace_period(0)).await
 }
 
-/// The pod as its kubelet would have left it, had there been one: ended, so that whoever counts it (a Job) lets it go, and disrupted if
-/// there is something to say of that.
-fn failed(pod: &Pod, message: Option<&str>) -> Pod {
+/// The pod as its kubelet would have left it, had there been one: ended, so that whoever counts it (a Job) lets it go, and disrupted if its
+/// node is gone. What has ended already stays as it is.
+fn failed(pod: &Pod, why: Why) -> Pod {
     let mut new = pod.clone();
-    let status = new.status.get_or_insert_default();
-    if !pod::is_terminal(pod) {
-        status.phase = Some("Failed".to_owned());
+    if pod::is_terminal(pod) {
+        return new;
     }
-    if let Some(message) = message {
+    let status = new.status.get_or_insert_default();
+    status.phase = Some("Failed".to_owned());
+    if why == Why::NodeGone {
         let disrupted = PodCondition {
             type_: "DisruptionTarget".to_owned(),
             status: condition::TRUE.to_owned(),
             reason: Some("DeletionByPodGC".to_owned()),
-            message: Some(message.to_owned()),
+            message: Some("PodGC: node no longer exists".to_owned()),
             last_transition_time: Some(Time(clock::now())),
             ..PodCondition::default()
         };
@@ -196,6 +199,8 @@ mod tests {
         let taint = Taint { key: OUT_OF_SERVICE.to_owned(), effect: "NoExecute".to_owned(), ..Taint::default() };
         let off = Node { spec: Some(NodeSpec { taints: Some(vec![taint]), ..NodeSpec::default() }), ..Node::default() };
         let nodes = HashMap::from([("here", &here), ("off", &off)]);
+        let mut evicted = (*pod("evicted", "here", false, "Failed")).clone();
+        evicted.status.as_mut().unwrap().reason = Some("Evicted".to_owned());
         let pods = [
             pod("fine", "here", false, "Running"),
             pod("leaving", "here", true, "Running"),
@@ -206,17 +211,22 @@ mod tests {
             pod("given-up", "off", true, "Running"),
             pod("done-1", "here", false, "Succeeded"),
             pod("done-2", "here", false, "Failed"),
+            Arc::new(evicted),
         ];
         let removals = plan(&pods, &nodes, &HashSet::from(["gone".to_owned()]), 1);
         let text: Vec<_> = removals.iter().map(|r| format!("{} {:?}", r.pod.metadata.name.as_deref().unwrap(), r.why)).collect();
-        assert_eq!(text, ["lost NodeGone", "unbound Unscheduled", "given-up OutOfService", "done-1 Finished"]);
-        let told = |pod: &Pod, message| {
-            let status = failed(pod, message).status.unwrap();
-            (status.phase.unwrap(), status.conditions.unwrap_or_default().len())
-        };
-        assert_eq!(told(&pods[2], Some("x")), ("Failed".to_owned(), 1));
-        assert_eq!(told(&pods[4], None), ("Failed".to_owned(), 0));
-        assert_eq!(told(&pods[7], None), ("Succeeded".to_owned(), 0));
+        assert_eq!(text, ["lost NodeGone", "unbound Unscheduled", "given-up OutOfService", "evicted Finished", "done-1 Finished"]);
+        for (pod, why, phase, conditions) in [
+            (&pods[2], Why::NodeGone, "Failed", 1),
+            (&pods[4], Why::Unscheduled, "Failed", 0),
+            (&pods[6], Why::OutOfService, "Failed", 0),
+            (&pods[7], Why::Finished, "Succeeded", 0),
+            (&pods[7], Why::NodeGone, "Succeeded", 0),
+            (&pods[8], Why::NodeGone, "Failed", 0),
+        ] {
+            let status = failed(pod, why).status.unwrap();
+            assert_eq!((status.phase.as_deref(), status.conditions.unwrap_or_default().len()), (Some(phase), conditions), "{why:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

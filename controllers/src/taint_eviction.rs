@@ -7,12 +7,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
-    api::core::v1::{Node, Pod, PodCondition, Taint, Toleration},
+    api::core::v1::{Node, ObjectReference, Pod, PodCondition, Taint, Toleration},
     apimachinery::pkg::apis::meta::v1::Time,
 };
 use kube::api::DeleteParams;
 use mini_api::{condition, taint};
-use mini_daemon::{clock, events, events::Recorder};
+use mini_daemon::{clock, events::Recorder};
 use parking_lot::Mutex;
 
 use crate::{
@@ -34,8 +34,17 @@ pub(crate) struct Reconciler {
     pods: Arc<Cache<Pod>>,
     nodes: Arc<Cache<Node>>,
     recorder: Recorder,
-    /// When a pod that a taint without time drives out was first seen to be. Pods that are here and stay get a word about it.
-    marked: Mutex<HashMap<Key, Timestamp>>,
+    /// The pods that are to leave.
+    marked: Arc<Mutex<HashMap<Key, Mark>>>,
+}
+
+/// What is known of a pod that is to leave.
+#[derive(Clone, Copy)]
+struct Mark {
+    /// When this was first seen: a taint that has no time counts from then.
+    seen: Timestamp,
+    /// When it is to leave.
+    at: Timestamp,
 }
 
 impl Controller for Reconciler {
@@ -45,8 +54,13 @@ impl Controller for Reconciler {
     fn new(setup: &mut Setup<'_, Key>) -> Self {
         let nodes = setup.read::<Node>();
         let tainted = nodes.clone();
+        let marked: Arc<Mutex<HashMap<Key, Mark>>> = Arc::default();
+        let waiting = marked.clone();
         let pods = setup.watch(move |change: &Change<Pod>| {
-            let node = change.new.as_ref().and_then(|pod| pod.spec.as_ref()?.node_name.as_deref()).map(Key::cluster);
+            let Some(pod) = &change.new else {
+                return Some(change.key()).filter(|key| waiting.lock().contains_key(key));
+            };
+            let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).map(Key::cluster);
             let node = node.and_then(|key| tainted.get(&key));
             node.filter(|node| !no_execute(node).is_empty()).map(|_| change.key())
         });
@@ -57,29 +71,40 @@ impl Controller for Reconciler {
             let pods = if taints(&change.old) == taints(&change.new) { Vec::new() } else { all.indexed(BY_NODE, &change.key().name) };
             pods.into_iter().map(|pod| Key::of(&pod.metadata))
         });
-        Self { pods, nodes, recorder: setup.recorder(Self::NAME), marked: Mutex::default() }
+        Self { pods, nodes, recorder: setup.recorder(Self::NAME), marked }
     }
 
     async fn reconcile(&self, key: &Key, writes: &Writes) -> Result<Next> {
-        let pod = self.pods.get(key).filter(|pod| pod.metadata.deletion_timestamp.is_none());
-        let Some(pod) = pod else {
-            self.marked.lock().remove(key);
+        let now = clock::now();
+        let mark = self.marked.lock().get(key).copied();
+        let seen = mark.map_or(now, |mark| mark.seen);
+        let Some(pod) = self.pods.get(key) else {
+            self.forget(key, mark, &Eviction::Never, now);
             return Ok(Next::Changed);
         };
         let spec = pod.spec.clone().unwrap_or_default();
-        let taints = spec.node_name.as_deref().and_then(|name| self.nodes.get(&Key::cluster(name)));
-        let taints = taints.map(|node| no_execute(&node)).unwrap_or_default();
-        let now = clock::now();
-        let seen = *self.marked.lock().entry(key.clone()).or_insert(now);
-        match plan(&taints, &spec.tolerations.unwrap_or_default(), arrival(&pod), seen, now) {
-            Eviction::Never => {
+        let node = spec.node_name.as_deref().and_then(|name| self.nodes.get(&Key::cluster(name)));
+        // Where there is no node there are no taints, but nothing is called off either: its pods will be collected.
+        let Some(node) = node else { return Ok(Next::Changed) };
+        let eviction = plan(&no_execute(&node), &spec.tolerations.unwrap_or_default(), arrival(&pod), seen, now);
+        match eviction {
+            Eviction::At(at) if at > now => {
+                // One that is leaving anyway is not marked anew.
+                if mark.is_some() || pod.metadata.deletion_timestamp.is_none() {
+                    self.marked.lock().insert(key.clone(), Mark { seen, at });
+                }
+                Ok(Next::After(Duration::try_from(at.duration_since(now)).unwrap_or_default()))
+            }
+            Eviction::At(at) if pod.metadata.deletion_timestamp.is_none() => {
+                self.forget(key, mark, &eviction, now);
+                // Should it fail, there is nothing more to be called off.
+                self.marked.lock().insert(key.clone(), Mark { seen, at });
+                self.evict(&pod, writes).await?;
                 self.marked.lock().remove(key);
                 Ok(Next::Changed)
             }
-            Eviction::At(at) if at > now => Ok(Next::After(Duration::try_from(at.duration_since(now)).unwrap_or_default())),
-            Eviction::At(_) => {
-                self.evict(&pod, writes).await?;
-                self.marked.lock().remove(key);
+            _ => {
+                self.forget(key, mark, &eviction, now);
                 Ok(Next::Changed)
             }
         }
@@ -87,6 +112,14 @@ impl Controller for Reconciler {
 }
 
 impl Reconciler {
+    /// Takes the mark off a pod, and says so if it was to leave at another time than it does now.
+    fn forget(&self, key: &Key, mark: Option<Mark>, eviction: &Eviction, now: Timestamp) {
+        self.marked.lock().remove(key);
+        if is_cancelled(mark.map(|mark| mark.at), eviction, now) {
+            self.recorder.normal(&about(key), "TaintManagerEviction", format!("Cancelling deletion of Pod {key}"));
+        }
+    }
+
     async fn evict(&self, pod: &Pod, writes: &Writes) -> Result<()> {
         let mut new = pod.clone();
         let disrupted = PodCondition {
@@ -99,9 +132,20 @@ impl Reconciler {
         };
         condition::set_pod(new.status.get_or_insert_default(), disrupted);
         writes.update_status(pod, &new).await?;
-        let message = format!("Marking for deletion Pod {}", Key::of(&pod.metadata));
-        self.recorder.normal(&events::reference(pod), "TaintManagerEviction", message);
+        let key = Key::of(&pod.metadata);
+        self.recorder.normal(&about(&key), "TaintManagerEviction", format!("Marking for deletion Pod {key}"));
         writes.delete(pod, DeleteParams::default()).await
+    }
+}
+
+/// What the Events are about. Like upstream's they name no UID, so that `kubectl describe pod` does not show them.
+fn about(key: &Key) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        name: Some(key.name.clone()),
+        namespace: Some(key.namespace.clone()),
+        ..ObjectReference::default()
     }
 }
 
@@ -146,6 +190,13 @@ fn plan(taints: &[Taint], tolerations: &[Toleration], arrival: Timestamp, seen: 
     leave.map_or(Eviction::Never, Eviction::At)
 }
 
+/// Whether an eviction that was still to come at `scheduled` does not come, or comes at once instead. One that comes later than it was to
+/// is the same.
+fn is_cancelled(scheduled: Option<Timestamp>, eviction: &Eviction, now: Timestamp) -> bool {
+    let still_comes = matches!(eviction, Eviction::At(at) if *at > now);
+    scheduled.is_some_and(|at| at > now) && !still_comes
+}
+
 fn pod_tolerates_for_ever(taints: &[Taint], tolerations: &[Toleration]) -> bool {
     let for_ever: Vec<_> = tolerations.iter().filter(|toleration| toleration.toleration_seconds.is_none()).cloned().collect();
     let limited = |taint: &Taint| {
@@ -188,5 +239,27 @@ mod tests {
         }
         let late = plan(&[lost()], &[toleration("lost", Some(300))], at(1040), at(1050), at(1100));
         assert_eq!(late, Eviction::At(at(1340)), "the time of a pod that came later begins when it came");
+    }
+
+    #[test]
+    fn what_is_called_off_is_told() {
+        for (scheduled, eviction, want) in [
+            (None, Eviction::Never, false),
+            (None, Eviction::At(at(1100)), false),
+            // The taint or the pod is gone, or it is tolerated for ever.
+            (Some(1300), Eviction::Never, true),
+            // Another taint is not tolerated at all.
+            (Some(1300), Eviction::At(at(1100)), true),
+            (Some(1300), Eviction::At(at(1300)), false),
+            (Some(1300), Eviction::At(at(1400)), false),
+            // Its time has come.
+            (Some(1100), Eviction::At(at(1100)), false),
+            (Some(1090), Eviction::At(at(1090)), false),
+            (Some(1090), Eviction::Never, false),
+        ] {
+            assert_eq!(is_cancelled(scheduled.map(at), &eviction, at(1100)), want, "{scheduled:?} {eviction:?}");
+        }
+        let about = about(&Key::new("default", "web"));
+        assert_eq!((about.name.as_deref(), about.namespace.as_deref(), about.uid), (Some("web"), Some("default"), None));
     }
 }

@@ -35,6 +35,9 @@ pub(crate) enum Error {
     /// The work goes on when something outside has moved; what, is for the logs.
     #[error("{0}")]
     Waiting(String),
+    /// Several things could not be done, or one that is told in other words.
+    #[error("{0}")]
+    Told(String),
 }
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;

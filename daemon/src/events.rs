@@ -192,7 +192,7 @@ enum Write {
 /// Decides what a remark becomes; pure but for its memory.
 #[derive(Default)]
 struct Correlator {
-    /// By object (UID and field path): what was said about it.
+    /// By object (its names, for some are spoken of without their UID, and the field path): what was said about it.
     objects: HashMap<String, Story>,
     /// The objects in the order they were first spoken of, to forget the oldest.
     order: VecDeque<String>,
@@ -209,7 +209,9 @@ struct Story {
 
 impl Correlator {
     fn correlate(&mut self, mut said: Said) -> Option<Write> {
-        let object = format!("{}/{}", said.about.uid.as_deref().unwrap_or_default(), said.about.field_path.as_deref().unwrap_or_default());
+        let about = &said.about;
+        let names = [&about.kind, &about.namespace, &about.name, &about.uid, &about.field_path];
+        let object = names.map(|name| name.as_deref().unwrap_or_default()).join("/");
         if !self.objects.contains_key(&object) {
             self.order.push_back(object.clone());
             if self.order.len() > REMEMBERED
@@ -342,6 +344,16 @@ mod tests {
         assert_eq!(outcomes[10], "create (combined from similar events): 10");
         assert_eq!(outcomes[11], "x2 (combined from similar events): 11");
         assert_eq!(outcomes[25], "dropped");
+    }
+
+    #[test]
+    fn objects_without_a_uid_are_told_apart() {
+        let mut correlator = Correlator::default();
+        for n in 0..30 {
+            let mut one = said(&format!("about {n}"), 0);
+            (one.about.uid, one.about.name) = (None, Some(format!("web-{n}")));
+            assert_eq!(outcome(correlator.correlate(one)), format!("create about {n}"));
+        }
     }
 
     #[test]

@@ -103,8 +103,8 @@ impl Step<'_> {
     fn look_after(&mut self, missing: &BTreeSet<String>) {
         for job in self.jobs {
             let name = job.metadata.name.as_deref().unwrap_or_default();
-            let was_active = self.cron_job.status.iter().flat_map(|status| status.active.iter().flatten());
-            let is_active = was_active.clone().any(|active| active.uid == job.metadata.uid);
+            // What is beyond the history is no longer among them, and nothing is said of its end.
+            let is_active = self.active().iter().any(|active| active.uid == job.metadata.uid);
             let Some((success, at)) = finished(job) else {
                 if !is_active {
                     let message = format!("Saw a job that the controller did not create or forgot: {name}");
@@ -114,8 +114,8 @@ impl Step<'_> {
             };
             if is_active {
                 self.active().retain(|active| active.uid != job.metadata.uid);
-                let status = if success { "Complete" } else { "Failed" };
-                self.say(false, "SawCompletedJob", format!("Saw completed job: {name}, status: {status}"));
+                let condition = if success { "Complete" } else { "Failed" };
+                self.say(false, "SawCompletedJob", format!("Saw completed job: {name}, condition: {condition}"));
             }
             let last = &mut self.plan.status.last_successful_time;
             let at = job.status.as_ref().and_then(|status| status.completion_time.as_ref()).map(|time| time.0).or(at);

@@ -226,27 +226,30 @@ impl Acting<'_> {
         }
     }
 
-    /// Creates claims of a pod; the first that fails says so for all.
+    /// Creates claims of a pod, as many as can be.
     async fn claim(&self, pod: &Pod, claims: &[PersistentVolumeClaim]) -> Result<()> {
+        let (pod, set) = (name(&pod.metadata), name(&self.set.metadata));
+        let mut failures = Vec::new();
         for claim in claims {
             let created = self.writes.create(claim).await;
-            let (claim, pod, set) = (name(&claim.metadata), name(&pod.metadata), name(&self.set.metadata));
+            let claim = name(&claim.metadata);
             match created {
                 Ok(_) => {
                     let message = format!("Create Claim {claim} Pod {pod} in StatefulSet {set} success");
                     self.recorder.normal(&self.about, "SuccessfulCreate", message);
                 }
+                Err(error) if error.is_namespace_terminating() => return Err(error),
                 Err(error) => {
                     let said = error.message();
-                    if !error.is_already_exists() && !error.is_namespace_terminating() {
+                    if !error.is_already_exists() {
                         let message = format!("Create Claim {claim} for Pod {pod} in StatefulSet {set} failed error: {said}");
                         self.recorder.warning(&self.about, "FailedCreate", message);
                     }
-                    return Err(error);
+                    failures.push(format!("failed to create PVC {claim}: {said}"));
                 }
             }
         }
-        Ok(())
+        together(&failures).map_or(Ok(()), |failures| Err(Error::Told(failures)))
     }
 
     async fn own(&self, claim: &PersistentVolumeClaim, owners: &[OwnerReference]) -> Result<()> {
@@ -274,6 +277,32 @@ impl Acting<'_> {
     }
 }
 
+/// What failed, in one text, if anything did.
+fn together(failures: &[String]) -> Option<String> {
+    match failures {
+        [] => None,
+        [failure] => Some(failure.clone()),
+        failures => Some(format!("[{}]", failures.join(", "))),
+    }
+}
+
 fn name(meta: &ObjectMeta) -> &str {
     meta.name.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_together() {
+        for (failures, want) in [
+            (&[][..], None),
+            (&["failed to create PVC www-web-0: no room"], Some("failed to create PVC www-web-0: no room")),
+            (&["a failed", "b failed"], Some("[a failed, b failed]")),
+        ] {
+            let failures: Vec<_> = failures.iter().map(|failure| (*failure).to_owned()).collect();
+            assert_eq!(together(&failures).as_deref(), want);
+        }
+    }
 }

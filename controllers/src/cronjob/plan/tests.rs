@@ -100,10 +100,28 @@ fn the_history_is_kept_short() {
     let left: Vec<_> = world.jobs.iter().filter_map(|job| job.metadata.name.as_deref()).collect();
     assert_eq!(left, ["tick-29454370", "tick-29454380", "tick-29454385"]);
     let seen = world.said.iter().filter(|said| said.contains("SawCompletedJob")).cloned().collect::<Vec<_>>();
-    assert_eq!(seen.first().map(String::as_str), Some("10:05 SawCompletedJob: Saw completed job: tick-29454365, status: Complete"));
+    assert_eq!(seen.first().map(String::as_str), Some("10:05 SawCompletedJob: Saw completed job: tick-29454365, condition: Complete"));
     assert_eq!(seen.len(), 5);
     let last = world.cron_job.status.unwrap().last_successful_time.unwrap().0;
     assert_eq!(clock(last), "10:20");
+}
+
+#[test]
+fn of_what_is_cleared_away_at_once_no_end_is_told() {
+    for (success, limit, want) in [
+        (true, 0, "10:05 deleted tick-29454365"),
+        (true, 1, "10:05 SawCompletedJob: Saw completed job: tick-29454365, condition: Complete"),
+        (false, 0, "10:05 deleted tick-29454365"),
+        (false, 1, "10:05 SawCompletedJob: Saw completed job: tick-29454365, condition: Failed"),
+    ] {
+        let mut world = World::new(json!({"successfulJobsHistoryLimit": limit, "failedJobsHistoryLimit": limit}));
+        world.play(5);
+        world.end(success);
+        world.run();
+        assert_eq!(world.said, ["10:05 created tick-29454365 for 10:05", want], "{success} {limit}");
+        assert_eq!(world.active(), 0);
+        assert_eq!(world.cron_job.status.unwrap().last_successful_time.is_some(), success, "what is cleared away counts");
+    }
 }
 
 #[test]

@@ -307,6 +307,33 @@ fn too_many_failed_indexes() {
 }
 
 #[test]
+fn an_index_may_fail_at_once() {
+    let rules = json!([{"action": "FailIndex", "onExitCodes": {"operator": "In", "values": [42]}}]);
+    let failed = "completedIndexes \"0\", failed 1, failedIndexes \"1\", succeeded 1 | FailureTarget=True FailedIndexes; Failed=True FailedIndexes";
+    for (code, after, born, end) in [
+        (42, "active 1, failed 1, failedIndexes \"1\" | ", 2, failed),
+        (
+            1,
+            "active 2, failed 1, failedIndexes \"\" | ",
+            3,
+            "active 1, completedIndexes \"0\", failed 1, failedIndexes \"\", succeeded 1 | ",
+        ),
+    ] {
+        let mut world = World::new(json!({
+            "completions": 2, "parallelism": 2, "completionMode": "Indexed", "backoffLimitPerIndex": 3, "backoffLimit": i32::MAX,
+            "podFailurePolicy": {"rules": rules},
+        }));
+        world.settle();
+        world.end(Some(1), code);
+        world.settle();
+        world.second += 10;
+        assert_eq!((world.settle().as_str(), world.born), (after, born), "{code}");
+        world.end(Some(0), 0);
+        assert_eq!(world.settle(), end, "{code}");
+    }
+}
+
+#[test]
 fn what_the_failure_policy_says() {
     let rules = json!([
         {"action": "Ignore", "onExitCodes": {"operator": "In", "values": [3]}},
