@@ -73,6 +73,7 @@ controllers! {
     resource_quota,
     volume_binder,
     hostpath_provisioner,
+    ephemeral_volume,
     pvc_protection,
     pv_protection,
     vac_protection,

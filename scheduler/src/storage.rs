@@ -12,6 +12,7 @@ use k8s_openapi::api::{
 use kube::{Resource, ResourceExt};
 use mini_api::{
     node_selector::{Subject, any_matches},
+    owner,
     volume::{self, SELECTED_NODE, Seeker, annotation},
 };
 use serde::Deserialize;
@@ -169,6 +170,9 @@ impl<'c> Claims<'c> {
             }
             if claim.metadata.deletion_timestamp.is_some() {
                 return Err(format!("persistentvolumeclaim {name:?} is being deleted"));
+            }
+            if *ephemeral && !owner::is_controlled_by(&claim.metadata, &pod.uid) {
+                return Err(format!("PVC {}/{name} was not created for pod {pod} (pod is not owner)", pod.namespace));
             }
             all.push(claim);
         }

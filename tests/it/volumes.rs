@@ -32,6 +32,13 @@ fn class(name: &str, provisioner: &str, mode: &str) -> Value {
     json!({ "metadata": { "name": name }, "provisioner": provisioner, "volumeBindingMode": mode })
 }
 
+/// Creates the StorageClass of the examples.
+async fn add_example_class(http: &Http) {
+    let example = std::fs::read_to_string(root().join("examples/storage-class.yml")).expect("read the example");
+    let answer = http.send("POST", CLASSES, &[("content-type", "application/yaml")], example).await;
+    assert_eq!(answer.code, 201, "{}", answer.text());
+}
+
 /// Waits until this was said of an object.
 async fn told(http: &Http, about: &str, reason: &str, message: &str) {
     wait_for(&format!("{reason} about {about}"), || async {
@@ -130,9 +137,7 @@ async fn pods_go_where_their_volumes_are() {
     assert_eq!(early["spec"]["nodeName"], "k8s-node-2");
 
     // The pod comes first, then its volume, at its node.
-    let example = std::fs::read_to_string(root().join("examples/storage-class.yml")).expect("read the example");
-    let answer = http.send("POST", CLASSES, &[("content-type", "application/yaml")], example).await;
-    assert_eq!(answer.code, 201, "{}", answer.text());
+    add_example_class(&http).await;
     made(&http, CLAIMS, &claim("lazy", &json!({}))).await;
     told(&http, "lazy", "WaitForFirstConsumer", "waiting for first consumer to be created before binding").await;
     made(&http, PODS, &pod("lazy", "lazy")).await;
@@ -161,6 +166,47 @@ async fn pods_go_where_their_volumes_are() {
     made(&http, CLAIMS, &claim("three", &json!({ "storageClassName": "local" }))).await;
     made(&http, PODS, &pod("three", "three")).await;
     told(&http, "three", "FailedScheduling", "3 node(s) didn't find available persistent volumes to bind").await;
+    cluster.stop().await.expect("it stops");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_volume_of_a_pods_own_comes_and_goes_with_it() {
+    let cluster = Options::default().nodes(1).start().await.expect("it starts");
+    let http = Http::new(cluster.address());
+    add_example_class(&http).await;
+    let metadata = json!({ "labels": { "type": "scratch" }, "annotations": { "team": "blue" } });
+    let template = json!({ "metadata": metadata, "spec": claim("any", &json!({}))["spec"] });
+    let with_own = |name: &str| {
+        let mut pod = pod(name, name);
+        pod["spec"]["volumes"] = json!([{ "name": "v", "ephemeral": { "volumeClaimTemplate": template } }]);
+        pod["spec"]["containers"][0]["volumeMounts"] = json!([{ "name": "v", "mountPath": "/scratch" }]);
+        pod
+    };
+    let owned_by = |pod: &Value| {
+        let (name, uid) = (&pod["metadata"]["name"], &pod["metadata"]["uid"]);
+        json!([{ "apiVersion": "v1", "kind": "Pod", "name": name, "uid": uid, "controller": true, "blockOwnerDeletion": true }])
+    };
+    made(&http, PODS, &with_own("web")).await;
+    let web = phase(&http, &format!("{PODS}/web"), "Running").await;
+    let path = format!("{CLAIMS}/web-v");
+    let own = phase(&http, &path, "Bound").await;
+    assert_eq!(own["metadata"]["ownerReferences"], owned_by(&web));
+    assert_eq!(own["metadata"]["labels"], json!({ "type": "scratch" }));
+    assert_eq!((&own["metadata"]["annotations"]["team"], &own["spec"]["storageClassName"]), (&json!("blue"), &json!("standard")));
+    let volume = format!("{VOLUMES}/{}", own["spec"]["volumeName"].as_str().expect("a name"));
+    assert_eq!(http.delete(&format!("{PODS}/web?gracePeriodSeconds=1")).await.code, 200);
+    gone(&http, &path).await;
+    gone(&http, &volume).await;
+
+    // What has the name of its claim and is somebody else's is not taken: the pod waits until it is gone.
+    made(&http, CLAIMS, &claim("other-v", &json!({ "storageClassName": "" }))).await;
+    made(&http, PODS, &with_own("other")).await;
+    let why = "ephemeral volume v: PVC default/other-v was not created for pod default/other (pod is not owner)";
+    told(&http, "other", "FailedBinding", why).await;
+    assert_eq!(http.delete(&format!("{CLAIMS}/other-v")).await.code, 200);
+    let other = phase(&http, &format!("{PODS}/other"), "Running").await;
+    let own = phase(&http, &format!("{CLAIMS}/other-v"), "Bound").await;
+    assert_eq!(own["metadata"]["ownerReferences"], owned_by(&other));
     cluster.stop().await.expect("it stops");
 }
 

@@ -162,6 +162,30 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_of_the_pods_own_must_be_its_own() {
+        let owned = |uid: &str| {
+            let mut claim = claim("", "c");
+            let owner = json!([{"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": uid, "controller": true}]);
+            claim.0.metadata.owner_references = serde_json::from_value(owner).unwrap();
+            claim
+        };
+        let foreign = "PVC default/x was not created for pod default/p (pod is not owner)";
+        for (claim, wanted) in [
+            (None, "waiting for ephemeral volume controller to create the persistentvolumeclaim \"x\""),
+            (Some(claim("", "c")), foreign),
+            (Some(owned("another")), foreign),
+            (Some(owned("p")), ""),
+        ] {
+            let mut cluster: Cluster = cluster(node("n"), []);
+            cluster.storage.classes.apply(Event::Apply(class(json!({}))));
+            claim.map(|claim| cluster.storage.claims.apply(Event::Apply(claim)));
+            let mut pod = pod("p");
+            pod.wants.claims = vec![PodClaim { name: "x".to_owned(), ephemeral: true }];
+            assert_eq!(refusal(PLUGIN, &pod, &cluster), wanted);
+        }
+    }
+
+    #[test]
     fn a_driver_may_have_no_room() {
         let mut cluster: Cluster = cluster(node("n"), []);
         cluster.storage.claims.apply(Event::Apply(claim("", "c")));
