@@ -207,6 +207,11 @@ impl Queue {
         self.move_on(uid, Cause::Error, now);
     }
 
+    /// Has another look at one unschedulable pod that has changed.
+    pub fn look_again(&mut self, uid: &Uid, now: Duration) {
+        self.move_on(uid, Cause::Change, now);
+    }
+
     fn move_on(&mut self, uid: &Uid, cause: Cause, now: Duration) {
         if self.entries.get(uid).is_some_and(|entry| matches!(entry.place, Place::Unschedulable(_))) {
             self.insert_again(uid, cause, now);
@@ -230,7 +235,7 @@ impl Queue {
             if let Some(entry) = self.entries.get_mut(&uid) {
                 entry.past.woken_by = Some(what.clone());
             }
-            self.move_on(&uid, Cause::Change, now);
+            self.look_again(&uid, now);
         }
     }
 

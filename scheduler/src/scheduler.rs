@@ -136,7 +136,7 @@ impl Scheduler {
             }
             Input::Bound(uid) => drop(self.binding.remove(&uid)),
             Input::BindFailed(uid) => self.bind_failed(&uid, now),
-            Input::ReportOutdated(uid) => self.queue.retry(&uid, now),
+            Input::ReportOutdated(uid) => self.queue.look_again(&uid, now),
             Input::PreemptFailed(uid) => {
                 self.cluster.nominations.victims_stay(&uid);
                 self.queue.retry(&uid, now);
@@ -642,6 +642,6 @@ mod tests {
         apply(&mut scheduler, &testing::pod("a"), NOW);
         work(&mut scheduler, NOW);
         scheduler.apply(Input::ReportOutdated("a".into()), NOW);
-        assert_eq!(work(&mut scheduler, LATER), "a: no nodes available to schedule pods");
+        assert_eq!(work(&mut scheduler, NOW), "a: no nodes available to schedule pods");
     }
 }
