@@ -32,8 +32,8 @@ const MASKS: &[(&str, &str)] = &[
     // Which node the scheduler took.
     (r"(Successfully assigned \S+ to) \S+", "$1 <node>"),
     (r"^(Node: +)[^/ ]+/", "$1<node>/"),
-    // Generated names: the letters are those that upstream draws from. A template's hash may be shorter by two.
-    (r"(-|pod-template-hash[=:] ?)[bcdf-hj-np-tv-xz2456789]{8,10}\b", "$1<hash>"),
+    // Generated names: the letters are those that upstream draws from. A template's hash is the shorter, the smaller the number it stands for.
+    (r"(-|pod-template-hash[=:] ?)[bcdf-hj-np-tv-xz2456789]{6,10}\b", "$1<hash>"),
     (r"-[bcdf-hj-np-tv-xz2456789]{5}\b", "-<suffix>"),
     // How long something took, and ages, as kubectl shortens them: seconds up to two minutes, then minutes.
     (r"\b[\d.]+m?s \([\d.]+m?s including waiting\)", "<age>"),
