@@ -213,10 +213,11 @@ pub trait Plugin: Sync {
     }
 
     /// Whether a pod that this plugin refused should be tried again after a change it minds. Unless the plugin knows better: when
-    /// it would now allow the node at which it happened.
+    /// it would now allow the node at which it happened, or it is about a claim of the pod.
     fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
         match change {
             Change::Node(node) | Change::PodHere(node, _) | Change::PodGone(node, _) => self.filter(case).look(node).is_ok(),
+            Change::Other(Kind::PersistentVolumeClaim, Some(claim)) => case.pod.uses_claim(claim),
             Change::Other(..) | Change::NodeGone(_) => true,
         }
     }

@@ -77,8 +77,8 @@ impl Plugin for VolumeBinding {
 
 /// Whether a claim of the pod is of this class.
 fn is_of_class(Case { pod, cluster, .. }: Case<'_>, class: &str) -> bool {
-    let claims = pod.wants.claims.iter().filter_map(|claim| cluster.storage.claims.get(&pod.namespace, &claim.name));
-    claims.into_iter().any(|claim| volume::claim_class(&claim.0) == class)
+    let mut claims = pod.wants.claims.iter().filter_map(|claim| cluster.storage.claims.get(&pod.namespace, &claim.name));
+    claims.any(|claim| volume::claim_class(&claim.0) == class)
 }
 
 #[cfg(test)]

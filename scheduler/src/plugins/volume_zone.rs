@@ -53,14 +53,6 @@ impl Plugin for VolumeZone {
     fn minds(&self, change: Change<'_>) -> bool {
         matches!(change, Change::Node(_) | Change::Other(Kind::PersistentVolumeClaim | Kind::PersistentVolume, _))
     }
-
-    fn helped_by(&self, case: Case<'_>, change: Change<'_>) -> bool {
-        match change {
-            Change::Node(node) => self.filter(case).look(node).is_ok(),
-            Change::Other(Kind::PersistentVolumeClaim, Some(claim)) => case.pod.uses_claim(claim),
-            _ => true,
-        }
-    }
 }
 
 #[cfg(test)]
